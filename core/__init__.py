@@ -1,0 +1,17 @@
+"""Handwritten numbers, read by Vision Transformers that are trained here from scratch.
+
+The way of the data, which the folders follow:
+
+    MNIST ──> canvas ──┐
+                       ├──> strip ──> model ──> reading ──> overlay ──> page
+    frame ──> locate ──┘
+
+canvas    a synthetic picture of 1 to N handwritten digits, made on the fly, with the true box of every digit
+locate    where in a photo, a drawing or a camera frame the number stands
+strip     the one normalised input of the models; training canvases and real pictures pass through the same function
+model     NumberTransformer (encoder and decoder) reads a strip token by token; DigitViT classifies one digit
+reading   the digits, a calibrated probability for each, their boxes and the attention; or "no number here"
+overlay   the reading drawn over the picture
+
+Imports run one way: pages -> core.reading, core.training -> core.model -> core.data -> core.vocab, core.config.
+"""

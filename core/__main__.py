@@ -1,0 +1,33 @@
+"""The command line: python -m core data | train | evaluate | read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+COMMANDS = {
+    "data": "get MNIST, verify it and keep it",
+    "train": "train a model from a preset or a JSON file of settings",
+    "evaluate": "score a checkpoint on canvases and MNIST",
+    "read": "read the number in pictures",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; its exit code is 0 when all went well, 1 when something was wrong, 2 when it was not understood."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in ("-h", "--help"):
+        lines = "\n".join(f"  {name:<10}{purpose}" for name, purpose in COMMANDS.items())
+        print(f"usage: python -m core COMMAND [--help]\n\n{lines}")
+        return 0 if arguments else 2
+    if arguments[0] not in COMMANDS:
+        print(f"unknown command {arguments[0]!r}; the commands are {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    # Each command in its own module, imported late: `--help` should not wait for torch.
+    command: Callable[[list[str]], int] = import_module(f"core.commands.{arguments[0]}").main
+    return command(arguments[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

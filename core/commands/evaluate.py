@@ -1,0 +1,88 @@
+"""python -m core evaluate: a checkpoint in, its scores on canvases of test digits and on MNIST's test set out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core.commands.arguments import explained, mnist_or_sample
+from core.data.mnist import Mnist
+from core.data.tiles import make_tiles
+from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint, parameter_count
+from core.training.engine import validation_canvas
+from core.training.metrics import Scores, read_canvases, read_digits, score
+
+SEED = 1 << 41
+"""Test canvases follow from this seed; training and validation take theirs from below."""
+
+
+def main(argv: list[str]) -> int:
+    """`[CHECKPOINT] [--count N] [--split test|validation] [--json]`."""
+    parser = argparse.ArgumentParser(prog="python -m core evaluate", description=__doc__)
+    parser.add_argument("checkpoint", type=Path, nargs="?", default=BUNDLED / "number.safetensors")
+    parser.add_argument(
+        "--count", type=int, default=10_000, help="canvases of each difficulty (default 10,000)"
+    )
+    parser.add_argument(
+        "--split", choices=("test", "validation"), default="test", help="whose digits (default test)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    chosen = parser.parse_args(argv)
+
+    def command() -> int:
+        checkpoint = load_checkpoint(chosen.checkpoint)
+        results = evaluate(checkpoint, mnist_or_sample(), chosen.count, split=chosen.split)
+        if chosen.json:
+            print(json.dumps({name: asdict(scores) for name, scores in results.items()}, indent=2))
+        else:
+            print(f"{chosen.checkpoint}: {parameter_count(checkpoint.model):,} parameters")
+            print(*_table(results), sep="\n")
+        return 0
+
+    return explained(command)
+
+
+def evaluate(checkpoint: Checkpoint, mnist: Mnist, count: int, *, split: str = "test") -> dict[str, Scores]:
+    """Scores on clean and camera-like canvases, on canvases without digits, and for a digit model on the plain digits.
+
+    The checkpoint's own length and size of canvas are used, with as many canvases of each length.
+    """
+    if mnist.is_sample:
+        print("These scores are of the bundled sample of MNIST, not of its test set.", file=sys.stderr)
+    digits = mnist.split("test" if split == "test" else "validation")
+    tiles = make_tiles(digits)
+    canvas = checkpoint.settings.canvas
+    calibration = float(checkpoint.about.get("calibration", 1.0))
+    results: dict[str, Scores] = {}
+    for name, difficulty, empty in (
+        ("clean", 0.0, 0.0),
+        ("camera-like", 1.0, 0.0),
+        ("nothing there", 1.0, 1.0),
+    ):
+        settings = validation_canvas(canvas, difficulty).model_copy(update={"empty_share": empty})
+        results[name] = score(read_canvases(checkpoint.model, tiles, settings, count, SEED), calibration)
+    if checkpoint.settings.model.kind == "digit":
+        results[f"MNIST {split}"] = score(read_digits(checkpoint.model, digits, canvas), calibration)
+    return results
+
+
+def _table(results: dict[str, Scores]) -> list[str]:
+    lengths = sorted({length for scores in results.values() for length in scores.by_length if length})
+    head = [
+        "",
+        "exact",
+        *(f"{length} digit{'s' * (length > 1)}" for length in lengths),
+        "digits",
+        "CER",
+        "ECE",
+    ]
+    rows = [head]
+    for name, scores in results.items():
+        values: list[Any] = [scores.exact_match, *(scores.by_length.get(length) for length in lengths)]
+        values += [scores.digit_accuracy, scores.character_error_rate, scores.calibration_error]
+        rows.append([name, *("-" if value is None else f"{value:.2%}" for value in values)])
+    return ["  ".join(f"{cell:>{14 if not index else 9}}" for index, cell in enumerate(row)) for row in rows]

@@ -1,0 +1,99 @@
+"""python -m core train: settings in, a folder with the best checkpoint and a log of every record out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tqdm import tqdm
+
+from core.commands.arguments import explained, mnist_or_sample, run_settings
+from core.config import RunSettings
+from core.data.mnist import Mnist
+from core.model.checkpoint import build, parameter_count
+from core.training.engine import BEST, Epoch, Step, fit
+
+LOG = "log.jsonl"
+"""In a run's folder: one JSON object for each round and every 50 steps."""
+
+
+def main(argv: list[str]) -> int:
+    """`--out FOLDER` (default runs/latest), `--resume`, `--preset`, `--config`, and a flag for each setting."""
+    chooser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    chooser.add_argument("--out", type=Path, default=Path("runs/latest"))
+    chooser.add_argument("--resume", action="store_true")
+    chosen, rest = chooser.parse_known_args(argv)
+
+    def command() -> int:
+        settings = run_settings(rest, "train [--out FOLDER] [--resume]")
+        return train(settings, mnist_or_sample(), chosen.out, resume=chosen.resume)
+
+    return explained(command)
+
+
+def train(settings: RunSettings, mnist: Mnist, folder: Path, *, resume: bool = False) -> int:
+    """Train with a progress bar. Ctrl-C saves at the next step and ends with the command that goes on."""
+    stopping = _Stop()
+    size = parameter_count(build(settings))
+    source = "the bundled SAMPLE of MNIST" if mnist.is_sample else "all of MNIST"
+    print(
+        f"{settings.model.kind} model, {size:,} parameters, {settings.training.steps:,} steps on {source}, into {folder}"
+    )
+    with tqdm(total=settings.training.steps, unit="step", dynamic_ncols=True, smoothing=0.02) as bar:
+        clean = ""
+        loss = 0.0
+        for record in fit(settings, mnist, folder, resume=resume):
+            if isinstance(record, Step):
+                loss = record.loss if not loss else 0.98 * loss + 0.02 * record.loss
+                bar.update(record.step - bar.n)
+                speed = settings.training.batch_size / record.seconds
+                bar.set_postfix_str(f"loss {loss:.3f}, {speed:.0f} images/s{clean}", refresh=False)
+                if record.step % 50 == 0:
+                    _log(folder, {"kind": "step", **asdict(record), "smoothed_loss": loss})
+            else:
+                clean = "".join(
+                    f", {name} {record.scores[name]:.2%}"
+                    for name in ("clean", "camera", "mnist")
+                    if name in record.scores
+                )
+                tqdm.write(_line(record))
+                _log(folder, {"kind": "epoch", **asdict(record)})
+            if stopping.asked:
+                break
+    if stopping.asked:
+        print(f"stopped at a whole step; go on with the same command and --resume (saved in {folder})")
+        return 130
+    print(f"done; the best checkpoint is {folder / BEST}")
+    return 0
+
+
+class _Stop:
+    """Whether Ctrl-C (or SIGTERM) asked to stop: a step is never cut in the middle."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGINT, self._ask)
+        signal.signal(signal.SIGTERM, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            sys.exit(130)  # asked twice: at once, and the last saved state stands
+        self.asked = True
+
+
+def _line(record: Epoch) -> str:
+    scores = ", ".join(
+        f"{name} {value:.2%}" for name, value in record.scores.items() if name != "calibration"
+    )
+    return f"epoch {record.epoch}: {scores}{' (best so far, kept)' if record.is_best else ''}"
+
+
+def _log(folder: Path, record: dict[str, Any]) -> None:
+    with (folder / LOG).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")

@@ -1,0 +1,295 @@
+"""Every choice a person can make, as frozen, validated settings; the command line, the JSON files and the forms derive from these."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+class SettingsError(ValueError):
+    """A setting that cannot work; the message names the field, the value and the mend."""
+
+
+class Settings(BaseModel):
+    """What all groups of settings share: they are frozen, and an unknown name is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+Model = TypeVar("Model", bound=Settings)
+
+
+class CanvasSettings(Settings):
+    """The synthetic pictures: how large, how many digits, how hard."""
+
+    height: int = Field(32, ge=16, le=128)
+    """Height of a canvas in pixels."""
+    width: int = Field(160, ge=16, le=1024)
+    """Width of a canvas in pixels."""
+    min_digits: int = Field(1, ge=1, le=32)
+    """Fewest digits in a number."""
+    max_digits: int = Field(5, ge=1, le=32)
+    """Most digits in a number; a model reads no longer numbers than it was trained on."""
+    empty_share: float = Field(0.1, ge=0, le=1)
+    """Share of canvases without any digit: blank paper, letters, scribbles. Their answer is "nothing"."""
+    difficulty: float = Field(1.0, ge=0, le=1)
+    """What a camera does to the picture: 0 is clean ink, 1 is camera-like (each canvas draws its own severity up to this)."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.min_digits > self.max_digits:
+            raise ValueError(
+                f"min_digits ({self.min_digits}) is above max_digits ({self.max_digits}); lower min_digits or raise max_digits"
+            )
+        needed = self.max_digits * self.height * 7 // 16
+        if self.width < needed:
+            raise ValueError(
+                f"width ({self.width}) is too narrow for max_digits ({self.max_digits}) at height {self.height}; "
+                f"use a width of at least {needed}, or fewer digits"
+            )
+        return self
+
+
+class ModelSettings(Settings):
+    """The transformer: which of the two, how it cuts the strip into patches, how large it is."""
+
+    kind: Literal["number", "digit"] = "number"
+    """number: encoder and decoder that read 1 to N digits; digit: an encoder that classifies one digit."""
+    stem: Literal["conv", "patch"] = "conv"
+    """How pixels become tokens: conv (a few strided convolutions) or patch (one linear map of each patch)."""
+    patch_size: int = Field(8, ge=2, le=64)
+    """Side of a patch in pixels; with the conv stem, its total stride (a power of two)."""
+    stem_width: int = Field(24, ge=1, le=512)
+    """Channels of the conv stem's first layer; each next layer has twice as many, up to dim."""
+    patch_overlap: int = Field(0, ge=0)
+    """Pixels that neighbouring patches share (patch stem only)."""
+    dim: int = Field(64, ge=8, le=1024)
+    """Width: the length of each token's vector."""
+    heads: int = Field(4, ge=1, le=64)
+    """Attention heads in each layer."""
+    encoder_layers: int = Field(4, ge=1, le=24)
+    """Layers of the encoder."""
+    decoder_layers: int = Field(1, ge=1, le=24)
+    """Layers of the decoder (number model only)."""
+    ffn_ratio: float = Field(2.0, gt=0, le=16)
+    """Width of the feed-forward layer as a multiple of dim."""
+    activation: Literal["gelu", "relu", "silu"] = "gelu"
+    """Non-linearity of the feed-forward layers and the stem."""
+    positions: Literal["sincos", "learned"] = "sincos"
+    """Position embedding: fixed sine and cosine waves, or learned."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of activations dropped during training."""
+    temperature: float = Field(1.0, gt=0, le=10)
+    """Attention temperature: above 1 attention spreads out, below 1 it sharpens."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.dim % self.heads:
+            fitting = [heads for heads in (1, 2, 3, 4, 6, 8, 12, 16) if self.dim % heads == 0]
+            nearest = sorted(sorted(fitting, key=lambda heads: abs(heads - self.heads))[:2])
+            raise ValueError(
+                f"dim ({self.dim}) must be divisible by heads ({self.heads}); try heads {' or '.join(map(str, nearest))}"
+            )
+        if self.positions == "sincos" and self.dim % 4:
+            raise ValueError(
+                f"dim ({self.dim}) must be divisible by 4 for sine-cosine positions; try {self.dim // 4 * 4 + 4}, or learned positions"
+            )
+        if self.stem == "conv" and self.patch_size & (self.patch_size - 1):
+            raise ValueError(
+                f"patch_size ({self.patch_size}) must be a power of two with the conv stem; try 4 or 8, or the patch stem"
+            )
+        if self.stem == "conv" and self.patch_overlap:
+            raise ValueError(
+                f"patch_overlap ({self.patch_overlap}) works with the patch stem only; set it to 0, or stem to patch"
+            )
+        if self.patch_overlap >= self.patch_size:
+            raise ValueError(
+                f"patch_overlap ({self.patch_overlap}) must be below patch_size ({self.patch_size}); try {self.patch_size // 2}"
+            )
+        return self
+
+    @property
+    def stride(self) -> int:
+        """Pixels from one patch to the next."""
+        return self.patch_size - self.patch_overlap
+
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of patches on a strip of that size."""
+        return (height - self.patch_size) // self.stride + 1, (width - self.patch_size) // self.stride + 1
+
+
+class TrainingSettings(Settings):
+    """How the model is taught: how long, how fast, from which seed."""
+
+    seed: int = Field(0, ge=0, lt=2**31)
+    """Everything random follows from this number."""
+    epochs: int = Field(30, ge=1)
+    """Rounds of training; after each the model is validated."""
+    steps_per_epoch: int = Field(500, ge=1)
+    """Batches in a round. Canvases are made on the fly, so a round is a choice and not a data set."""
+    batch_size: int = Field(64, ge=1)
+    """Canvases in a batch."""
+    optimizer: Literal["muon", "adamw"] = "muon"
+    """muon: Muon for the matrices inside the model and AdamW for the rest; adamw: AdamW for all."""
+    learning_rate: float = Field(2e-3, gt=0, le=1)
+    """Peak learning rate of AdamW."""
+    muon_learning_rate: float = Field(0.02, gt=0, le=1)
+    """Peak learning rate of Muon."""
+    weight_decay: float = Field(0.05, ge=0, le=1)
+    """Decoupled weight decay of matrices."""
+    warmup_steps: int = Field(150, ge=0)
+    """Steps over which the learning rate rises from zero (at most a tenth of the training)."""
+    decay_share: float = Field(0.5, ge=0, le=1)
+    """Share of the training, at its end, over which the learning rate falls to zero."""
+    label_smoothing: float = Field(0.02, ge=0, lt=1)
+    """Probability mass spread over the wrong answers in the target."""
+    gradient_clip: float = Field(1.0, gt=0)
+    """Largest norm of a step's gradient."""
+    alignment_weight: float = Field(0.1, ge=0)
+    """Weight of the loss that asks each digit's cross-attention to rest inside the digit's true box (number model)."""
+    box_weight: float = Field(1.0, ge=0)
+    """Weight of the loss of the predicted box of each digit (number model)."""
+    validation_canvases: int = Field(2000, ge=10)
+    """Canvases on which each round is validated: half of them clean, half at the canvas's difficulty."""
+    threads: int = Field(2, ge=1, le=256)
+    """Processor threads. The same number gives the same bits; another one may differ in the last digit."""
+    save_every: int = Field(500, ge=1)
+    """Steps between two saves of the state from which an interrupted training goes on."""
+
+    @property
+    def steps(self) -> int:
+        """Batches in the whole training."""
+        return self.epochs * self.steps_per_epoch
+
+
+class RunSettings(Settings):
+    """All settings of one training."""
+
+    canvas: CanvasSettings = CanvasSettings()
+    """The pictures."""
+    model: ModelSettings = ModelSettings()
+    """The transformer."""
+    training: TrainingSettings = TrainingSettings()
+    """The teaching."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for side in ("height", "width"):
+            length = getattr(self.canvas, side)
+            rest = (length - self.model.patch_size) % self.model.stride
+            if length < self.model.patch_size or rest:
+                fitting = max(length - rest, self.model.patch_size)
+                raise ValueError(
+                    f"patch_size ({self.model.patch_size}) with patch_overlap ({self.model.patch_overlap}) does not divide "
+                    f"canvas {side} ({length}); try a {side} of {fitting} or {fitting + self.model.stride}"
+                )
+        if self.model.kind == "digit" and self.canvas.max_digits != 1:
+            raise ValueError(
+                f"max_digits ({self.canvas.max_digits}) must be 1 for the digit model; set it to 1, or kind to number"
+            )
+        return self
+
+
+_ONE_DIGIT = CanvasSettings(height=32, width=32, max_digits=1, empty_share=0.05, difficulty=0.7)
+
+PRESETS: dict[str, RunSettings] = {
+    "number": RunSettings(training=TrainingSettings(epochs=25, steps_per_epoch=1000)),
+    "number-small": RunSettings(model=ModelSettings(dim=40, stem_width=20, encoder_layers=3)),
+    "digit": RunSettings(
+        canvas=_ONE_DIGIT,
+        model=ModelSettings(kind="digit", dim=52, encoder_layers=2),
+        training=TrainingSettings(epochs=24, steps_per_epoch=1000, threads=1),
+    ),
+}
+"""Named starting points: the default number model, and one of each model at no more than 90,000 parameters."""
+
+ANCESTOR_KEYS: dict[str, tuple[str, ...]] = {
+    "canvas_height": ("canvas.height",),
+    "canvas_width": ("canvas.width",),
+    "max_digits": ("canvas.max_digits",),
+    "patch_size": ("model.patch_size",),
+    "embed_dim": ("model.dim",),
+    "num_heads": ("model.heads",),
+    "num_layers": ("model.encoder_layers", "model.decoder_layers"),
+    "ffn_ratio": ("model.ffn_ratio",),
+    "batch_size": ("training.batch_size",),
+    "max_epochs": ("training.epochs",),
+    "num_epochs": ("training.epochs",),
+    "learning_rate": ("training.learning_rate",),
+}
+"""Flat names of earlier projects and the settings they stand for; where two name the same setting, the later in this list wins."""
+
+
+def load_settings(path: Path, base: RunSettings | None = None) -> RunSettings:
+    """Settings from a JSON file: grouped as in `RunSettings`, or flat with the names in `ANCESTOR_KEYS`.
+
+    What the file leaves out comes from `base`. Raises `SettingsError` naming the file, the key and the nearest known one.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"cannot read the settings file {path}: {error.strerror}; check the path"
+        ) from error
+    except ValueError as error:
+        raise SettingsError(f"{path} is not JSON ({error}); mend it there, or start from a preset") from error
+    if not isinstance(values, dict):
+        raise SettingsError(
+            f'{path} holds a {type(values).__name__}; it must hold an object such as {{"canvas": {{}}}}'
+        )
+    return settings_from(values, base, source=str(path))
+
+
+def settings_from(
+    values: dict[str, Any], base: RunSettings | None = None, *, source: str = "settings"
+) -> RunSettings:
+    """Settings from grouped or flat values, completed from `base`. Raises `SettingsError`."""
+    merged = (base or RunSettings()).model_dump()
+    flat = any(key in ANCESTOR_KEYS for key in values)
+    if flat:  # the earlier projects cut plain patches, so a file of theirs means that
+        merged["model"]["stem"] = "patch"
+    for key in sorted(
+        values, key=lambda name: list(ANCESTOR_KEYS).index(name) if name in ANCESTOR_KEYS else -1
+    ):
+        for path in ANCESTOR_KEYS.get(key, (key,)):
+            _assign(merged, path, values[key], source)
+    return validated(RunSettings, merged, source=source)
+
+
+def validated(model: type[Model], values: dict[str, Any], *, source: str = "settings") -> Model:
+    """The settings, or a `SettingsError` with one line for each thing that is wrong."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors():
+            field = ".".join(map(str, fault["loc"]))
+            message = fault["msg"].removeprefix("Value error, ")
+            lines.append(
+                f"{field} ({fault['input']!r}): {message}"
+                if field and fault["type"] != "value_error"
+                else message
+            )
+        raise SettingsError(f"{source}: " + "; ".join(lines)) from error
+
+
+def _assign(settings: dict[str, Any], path: str, value: Any, source: str) -> None:
+    """Set one value, group by group; refuse a name that does not exist with the nearest one that does."""
+    name, _, rest = path.partition(".")
+    if name not in settings:
+        known = sorted({*settings, *ANCESTOR_KEYS} if {"canvas", "model"} <= settings.keys() else settings)
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+        raise SettingsError(f"{source}: unknown setting {name!r}; did you mean {nearest!r}?")
+    if rest:
+        _assign(settings[name], rest, value, source)
+    elif isinstance(settings[name], dict):
+        if not isinstance(value, dict):
+            raise SettingsError(f"{source}: {name} ({value!r}) must be an object of settings")
+        for key, inner in value.items():
+            _assign(settings[name], key, inner, source)
+    else:
+        settings[name] = value

@@ -1,0 +1,1 @@
+"""MNIST in, normalised strips out: the digits, the canvases made of them, the camera, and the one input contract."""

@@ -1,0 +1,251 @@
+"""Tiles and settings in, batches of digit-string canvases out, with the true box of every digit. Same seed, same canvases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from core.config import CanvasSettings
+from core.data.camera import EFFECTS, draw_strengths, photograph
+from core.data.tiles import SIDE, Tiles
+
+_BORDER = 1  # pixels between the outermost ink and the canvas's edge
+_VISIBLE = 0.25  # ink at least this strong counts for a digit's box
+
+
+@dataclass(frozen=True)
+class Canvases:
+    """A batch of synthetic pictures and everything that is known of them."""
+
+    pictures: Float[Tensor, "b 1 h w"]
+    """Gray, 0 to 1, either polarity."""
+    extents: Float[Tensor, "b 2"]
+    """First column of each picture that shows something, and the first behind it that does not."""
+    labels: Int[Tensor, "b n"]
+    """The digits from left to right; 0 beyond a number's length."""
+    lengths: Int[Tensor, " b"]
+    """How many digits each canvas shows; 0 where the answer is "nothing"."""
+    boxes: Float[Tensor, "b n 4"]
+    """Left, top, right and bottom of each digit's ink in pixels; 0 beyond a number's length."""
+    strengths: Float[Tensor, "b k"]
+    """Strength, 0 to 1, of each of `camera.EFFECTS`."""
+
+
+def make_canvases(tiles: Tiles, settings: CanvasSettings, count: int, seed: int) -> Canvases:
+    """`count` canvases: lengths uniform between the settings' bounds, and a share of empty ones."""
+    generator = torch.Generator().manual_seed(seed)
+    height, width, longest = settings.height, settings.width, settings.max_digits
+    strengths = draw_strengths(count, settings.difficulty, generator)
+
+    slots = torch.randint(settings.min_digits, longest + 1, (count,), generator=generator)
+    empty = torch.rand(count, generator=generator) < settings.empty_share
+    blank = empty & (
+        torch.rand(count, generator=generator) < 0.3
+    )  # the other empty ones show letters or scribbles
+    slots = torch.where(blank, 0, slots)
+    filled: Bool[Tensor, "b n"] = torch.arange(longest) < slots[:, None]
+
+    chosen = torch.randint(tiles.digit_count, (count, longest), generator=generator)
+    other = torch.randint(tiles.digit_count, len(tiles.labels), (count, longest), generator=generator)
+    chosen = torch.where(empty[:, None], other, chosen)
+
+    layout = _lay_out(tiles.boxes[chosen], filled, strengths, height, width, generator)
+    canvas_of, slot_of = filled.nonzero(as_tuple=True)
+    pen = _pen(count, generator)[canvas_of]
+    warped, spans, rows = _warp(
+        _change_pen(tiles.images[chosen[filled]], pen), layout, filled, tiles.boxes[chosen[filled]], height
+    )
+
+    lefts = _place(spans, layout.gaps, filled, width, generator)
+    ink = _paste(warped, spans, lefts, filled, height, width)
+    boxes = torch.zeros(count, longest, 4)
+    left = lefts[filled]
+    boxes[canvas_of, slot_of] = torch.stack(
+        [left, rows[:, 0], left + spans[:, 1] - spans[:, 0], rows[:, 1]], 1
+    ).float()
+    boxes = boxes * ~empty[:, None, None]
+
+    number = torch.where(filled, lefts, width).amin(1), _rights(lefts, spans, filled).amax(1)
+    pictures, extents = photograph(ink, strengths, torch.stack(number, 1).float(), generator)
+    labels = tiles.labels[chosen] * (filled & ~empty[:, None])
+    return Canvases(pictures, extents, labels, torch.where(empty, 0, slots), boxes, strengths)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Geometry of each digit before it is placed from left to right."""
+
+    matrices: Float[Tensor, "b n 2 2"]  # from a tile's pixels to the canvas's, about the digit's centre
+    middles: Float[Tensor, "b n"]  # row of the digit's centre
+    gaps: Float[Tensor, "b n"]  # pixels between a digit's ink and the one before it; below 0 they overlap
+
+
+def _lay_out(
+    boxes: Tensor, filled: Tensor, strengths: Tensor, height: int, width: int, generator: torch.Generator
+) -> _Layout:
+    """Size, slant, spacing and line of the digits, such that every number fits the canvas."""
+    count, longest = filled.shape
+
+    def uniform(low: float, high: float, *, each: bool = False) -> Tensor:
+        return low + (high - low) * torch.rand(count, longest if each else 1, generator=generator)
+
+    def normal(deviation: float) -> Tensor:
+        return deviation * torch.randn(count, longest, generator=generator)
+
+    rotation, perspective = (
+        strengths[:, EFFECTS.index(effect), None] * uniform(-1, 1) for effect in ("rotation", "perspective")
+    )
+    slope = 0.14 * rotation
+
+    unruly = uniform(0, 1) < 0.15  # some hands write digits of very different sizes
+    size = (
+        height
+        / SIDE
+        * uniform(0.7, 1.15)
+        * torch.where(unruly, uniform(0.55, 1.1, each=True), uniform(0.88, 1.1, each=True))
+    )
+    stretch = uniform(0.8, 1.2) * uniform(0.93, 1.07, each=True)
+    angle = normal(0.07) + slope
+    shear = uniform(-0.3, 0.3) + normal(0.06)
+
+    ink_width, ink_height = boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1]
+    tight, usual, wide = uniform(-0.3, 0.02), uniform(0, 0.35), uniform(0.3, 1.1)
+    mode = uniform(0, 1)
+    gap = torch.where(mode < 0.25, tight, torch.where(mode < 0.85, usual, wide)) + 0.06 * torch.randn(
+        count, longest, generator=generator
+    )
+
+    def matrix(size: Tensor) -> Tensor:
+        cos, sin = torch.cos(angle), torch.sin(angle)
+        across = torch.stack([cos * stretch, cos * shear - sin], -1)
+        down = torch.stack([sin * stretch, sin * shear + cos], -1)
+        return size[..., None, None] * torch.stack([across, down], -2)
+
+    def extent(matrices: Tensor) -> tuple[Tensor, Tensor]:
+        reach = matrices.abs()
+        return (
+            reach[..., 0, 0] * ink_width + reach[..., 0, 1] * ink_height,
+            reach[..., 1, 0] * ink_width + reach[..., 1, 1] * ink_height,
+        )
+
+    size = size.expand(count, longest).clone()
+    widths, heights = extent(matrix(size))
+    size *= ((height - 2 * _BORDER - 1) / heights).clamp(max=1)
+    widths, _ = extent(matrix(size))
+    gaps = torch.maximum(gap * height * 0.7, -0.4 * torch.minimum(widths, widths.roll(1, 1)))
+    needed = (torch.where(filled, widths + gaps.clamp(min=0) + 2, 0)).sum(1, keepdim=True)
+    shrink = ((width - 2 * _BORDER) / needed.clamp(min=1)).clamp(max=1)
+    size, gaps = size * shrink, gaps * shrink
+
+    along = (torch.arange(longest) - filled.sum(1, keepdim=True) / 2 + 0.5) * size.mean(1, keepdim=True) * 18
+    size = size * (1 - 0.25 * perspective.abs() + 0.25 * perspective * (along / (width / 2)).clamp(-1, 1))
+    matrices = matrix(size)
+    _, heights = extent(matrices)
+    free = ((height - heights) / 2 - _BORDER).clamp(min=0)
+    line = uniform(-1, 1) * 0.6 * free.amin(1, keepdim=True)
+    middles = height / 2 + (line + slope * along + normal(0.04) * height).clamp(-free, free)
+    return _Layout(matrices, middles, gaps)
+
+
+def _pen(count: int, generator: torch.Generator) -> Float[Tensor, " b"]:
+    """Change of stroke thickness, -1 (thinned) to 1 (thickened); a third of the hands keep MNIST's own."""
+    change = 2 * torch.rand(count, generator=generator) - 1
+    return torch.where(torch.rand(count, generator=generator) < 0.33, 0.0, change)
+
+
+def _change_pen(images: Float[Tensor, "m 28 28"], pen: Float[Tensor, " m"]) -> Float[Tensor, "m 28 28"]:
+    """Thicken or thin each stroke by up to about a pixel: a mixture with its dilation or erosion."""
+    # A digit that is bold already is thickened less, or its loops would close.
+    lightness = ((0.24 - images.mean((1, 2))) / 0.12).clamp(0, 1)
+    weight = torch.where(pen > 0, pen * lightness, pen)[:, None, None]
+    signed = images * torch.where(weight < 0, -1.0, 1.0)  # the minimum of ink is the maximum of its negative
+    spread = signed.clone()
+    spread[:, 1:] = torch.maximum(spread[:, 1:], signed[:, :-1])
+    spread[:, :-1] = torch.maximum(spread[:, :-1], signed[:, 1:])
+    sideways = spread.clone()
+    spread[:, :, 1:] = torch.maximum(spread[:, :, 1:], sideways[:, :, :-1])
+    spread[:, :, :-1] = torch.maximum(spread[:, :, :-1], sideways[:, :, 1:])
+    # Thinning goes half as far, or the finest strokes of MNIST would vanish.
+    return torch.lerp(images, spread.abs(), torch.where(weight < 0, -0.5 * weight, 0.7 * weight))
+
+
+def _warp(
+    images: Tensor, layout: _Layout, filled: Tensor, boxes: Tensor, height: int
+) -> tuple[Float[Tensor, "m t h"], Int[Tensor, "m 2"], Int[Tensor, "m 2"]]:
+    """Every digit in its shape and line, transposed (columns first) for `_paste`, and the columns and rows of its ink.
+
+    One `grid_sample` for all digits of all canvases.
+    """
+    matrices, middles = layout.matrices[filled], layout.middles[filled]
+    span = int(1.5 * height)
+    x, y = torch.arange(span) + 0.5 - span / 2, torch.arange(height) + 0.5
+    inverse = torch.linalg.inv(matrices)
+    dx, dy = x[None, :, None], y[None, None, :] - middles[:, None, None]
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    grid = torch.stack(
+        [
+            (
+                inverse[:, row, 0, None, None] * dx
+                + inverse[:, row, 1, None, None] * dy
+                + centre[:, row, None, None]
+            )
+            * (2 / SIDE)
+            - 1
+            for row in (0, 1)
+        ],
+        -1,
+    )
+    warped = F.grid_sample(images[:, None], grid, align_corners=False)[:, 0]
+    return warped, _first_and_last(warped.amax(2)), _first_and_last(warped.amax(1))
+
+
+def _first_and_last(profile: Float[Tensor, "m p"]) -> Int[Tensor, "m 2"]:
+    """First visible place of each profile, and the first behind the last visible one."""
+    visible = (profile > _VISIBLE).int()
+    return torch.stack([visible.argmax(1), profile.shape[1] - visible.flip(1).argmax(1)], 1)
+
+
+def _place(
+    spans: Tensor, gaps: Tensor, filled: Tensor, width: int, generator: torch.Generator
+) -> Int[Tensor, "b n"]:
+    """Column at which the ink of each digit begins: gaps are measured between ink and ink, the whole lies anywhere that fits."""
+    widths = torch.zeros(filled.shape)
+    widths[filled] = (spans[:, 1] - spans[:, 0]).float()
+    advance = widths + gaps.roll(-1, 1)
+    starts = torch.cat([torch.zeros(len(widths), 1), advance.cumsum(1)[:, :-1]], 1)
+    end = torch.where(filled, starts + widths, 0).amax(1, keepdim=True)
+    free = (width - 2 * _BORDER - end).clamp(min=0)
+    lefts = (_BORDER + starts + free * torch.rand(len(widths), 1, generator=generator)).round()
+    return torch.minimum(lefts, width - _BORDER - widths).clamp(min=0).long()
+
+
+def _rights(lefts: Tensor, spans: Tensor, filled: Tensor) -> Int[Tensor, "b n"]:
+    rights = torch.zeros_like(lefts)
+    rights[filled] = lefts[filled] + spans[:, 1] - spans[:, 0]
+    return rights
+
+
+def _paste(
+    warped: Tensor, spans: Tensor, lefts: Tensor, filled: Tensor, height: int, width: int
+) -> Float[Tensor, "b h w"]:
+    """All digits on their canvases; where two overlap, the darker ink stays.
+
+    The canvas lies with its columns first, so that a digit is a run of whole rows: one indexed maximum for each
+    position in the number, whatever the size of the batch.
+    """
+    count, longest = filled.shape
+    span = warped.shape[1]
+    padded = width + 2 * span  # a tile's empty sides may hang over the edge
+    canvas = torch.zeros(count * padded, height)
+    canvas_of, slot_of = filled.nonzero(as_tuple=True)
+    first = canvas_of * padded + span + lefts[filled] - spans[:, 0]
+    places = first[:, None] + torch.arange(span)
+    for slot in range(longest):
+        chosen = (slot_of == slot).nonzero()[:, 0]
+        place = places[chosen].reshape(-1)
+        canvas[place] = torch.maximum(canvas[place], warped[chosen].reshape(-1, height))
+    return canvas.reshape(count, padded, height)[:, span : span + width].transpose(1, 2).contiguous()

@@ -1,0 +1,140 @@
+"""Gray pictures of one number in, strips out: the one normalised input of the models, in training and in use.
+
+A strip is ink on nothing: paper is 0 and the pen about 1, whatever the light, the paper and the polarity were.
+`fit` brings a picture to the strip's size (training canvases are made at that size); `strip` takes the light off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+INK_SHARE = 0.66
+"""Share of the strip's height that the ink of a number fills after `fit`."""
+
+FAINTEST_INK = 0.06
+"""Ink that differs from its paper by less than this share of the full range is left as faint as it is."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a strip came from: strip pixel (x, y) lies at (left + x * scale, top + y * scale) of the picture."""
+
+    left: float
+    top: float
+    scale: float
+
+
+def strip(
+    pictures: Float[Tensor, "b 1 h w"], extents: Float[Tensor, "b 2"] | None = None
+) -> Float[Tensor, "b 1 h w"]:
+    """Ink on nothing, 0 to 1, of gray pictures, 0 to 1, of either polarity and under uneven light.
+
+    `extents` gives the first column of each picture that shows something and the first behind it that does not;
+    what is outside is 0. The paper is a smooth surface fitted to the pixels that agree with it (iteratively reweighted
+    least squares), the ink is what stands out from it, on the side to which the picture is skewed.
+    """
+    batch, _, height, width = pictures.shape
+    pixels = pictures.reshape(batch, height * width)
+    column = torch.arange(width, dtype=pictures.dtype)
+    seen = (
+        torch.ones(batch, width)
+        if extents is None
+        else ((column >= extents[:, :1]) & (column < extents[:, 1:])).float()
+    )
+    seen = seen[:, None, :].expand(batch, height, width).reshape(batch, height * width)
+
+    residual = pixels - _paper(pixels, seen, height, width)
+    residual = residual * seen
+    squares = residual * residual
+    sign = torch.where((squares * residual).sum(1, keepdim=True) < 0, -1.0, 1.0)
+    ink = (residual * sign).clamp(min=0)
+    # The mean of the ink weighted by its own square: the pen's level, and no sorting needed to find it.
+    squares = ink * ink
+    level = (squares * ink).sum(1, keepdim=True) / (squares.sum(1, keepdim=True) + 1e-6)
+    return (ink / level.clamp(min=FAINTEST_INK)).clamp(max=1.0).reshape(batch, 1, height, width)
+
+
+def fit(
+    gray: np.ndarray, box: tuple[float, float, float, float], height: int, width: int
+) -> tuple[np.ndarray, tuple[float, float], Placement]:
+    """The part of a picture around the ink in `box`, at the strip's size, ready for `strip`.
+
+    `gray` is HW uint8; `box` is left, top, right, bottom of the ink in its pixels. Returns the (height, width)
+    float32 picture in 0 to 1, the columns in which it shows something (`extents` of `strip`), and its placement.
+    The ink is centred; it fills `INK_SHARE` of the height, or the width if it is too long for that.
+    """
+    left, top, right, bottom = box
+    margin = (1 - INK_SHARE) / 2 * height
+    scale = max((bottom - top) / (height * INK_SHARE), (right - left) / (width - 2 * margin), 1e-6)
+    placement = Placement((left + right - width * scale) / 2, (top + bottom - height * scale) / 2, scale)
+    shown = (right - left) / scale + 2 * margin
+    extents = max((width - shown) / 2, 0.0), min((width + shown) / 2, float(width))
+    return _sample(gray, placement, height, width).astype(np.float32) / 255, extents, placement
+
+
+def _sample(gray: np.ndarray, placement: Placement, height: int, width: int) -> np.ndarray:
+    """The placed window of the picture; each strip pixel is the mean of the picture pixels that it covers."""
+    reduction = max(int(placement.scale), 1)
+    rows = slice(
+        max(int(placement.top) - reduction, 0),
+        max(int(placement.top + height * placement.scale) + reduction + 1, 1),
+    )
+    columns = slice(
+        max(int(placement.left) - reduction, 0),
+        max(int(placement.left + width * placement.scale) + reduction + 1, 1),
+    )
+    window = gray[rows, columns]
+    if reduction > 1:  # average first, or thin lines would fall between the samples
+        size = max(round(window.shape[1] / reduction), 1), max(round(window.shape[0] / reduction), 1)
+        window_small = cv2.resize(window, size, interpolation=cv2.INTER_AREA)
+    else:
+        window_small = window
+    step_x, step_y = window.shape[1] / window_small.shape[1], window.shape[0] / window_small.shape[0]
+    to_window = np.array(
+        [
+            [
+                placement.scale / step_x,
+                0,
+                (placement.left - columns.start + placement.scale / 2) / step_x - 0.5,
+            ],
+            [0, placement.scale / step_y, (placement.top - rows.start + placement.scale / 2) / step_y - 0.5],
+        ]
+    )
+    return cv2.warpAffine(
+        window_small,
+        to_window,
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def _paper(
+    pixels: Float[Tensor, "b p"], seen: Float[Tensor, "b p"], height: int, width: int
+) -> Float[Tensor, "b p"]:
+    """The smooth (quadratic) surface on which most of each picture's seen pixels lie."""
+    y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
+    surface = torch.stack([torch.ones_like(x), x, y, x * x, x * y, y * y]).reshape(6, -1)
+    # A quarter of the pixels tells as much about a surface this smooth.
+    few = torch.zeros(height, width, dtype=torch.bool)
+    few[::2, ::2] = True
+    few = few.reshape(-1)
+    some, weights = pixels[:, few], seen[:, few]
+    basis = surface[:, few]
+    products = (basis[:, None] * basis[None]).reshape(36, -1)
+    ridge = 1e-4 * torch.eye(6)
+    trusted = weights
+    for _ in range(4):
+        normal = (trusted @ products.T).reshape(-1, 6, 6) / basis.shape[1] + ridge
+        moments = (trusted * some) @ basis.T / basis.shape[1]
+        coefficients = torch.linalg.solve(normal, moments)
+        distance = (some - coefficients @ basis).abs()
+        spread = (distance * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True).clamp(min=1) + 0.004
+        trusted = weights / (1 + (distance / spread) ** 4)
+    return coefficients @ surface

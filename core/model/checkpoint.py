@@ -1,0 +1,127 @@
+"""A model and its settings in, one safetensors file out, and back. Loading a file can never run code.
+
+The settings and what is known of the training are JSON in the file's header, so weights and settings cannot part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from core.config import RunSettings, SettingsError, validated
+from core.model.digit_vit import DigitViT
+from core.model.number_transformer import NumberTransformer
+
+FORMAT = "handwritten-numbers/1"
+BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"
+"""The folder of the checkpoints that come with the repository."""
+
+Model = NumberTransformer | DigitViT
+
+
+class CheckpointError(Exception):
+    """A checkpoint that cannot be read or written; the message names the file and the mend."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model ready for use, and where it comes from."""
+
+    model: Model
+    """In evaluation mode."""
+    settings: RunSettings
+    about: dict[str, Any] = field(default_factory=dict)
+    """What the training noted: step, scores, `calibration` (the temperature of the probabilities), and the like."""
+
+
+def build(settings: RunSettings) -> Model:
+    """A fresh model of these settings; its weights follow torch's random state."""
+    kind = NumberTransformer if settings.model.kind == "number" else DigitViT
+    return kind(settings.model, settings.canvas)
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write the file whole or not at all. Raises `CheckpointError`; what was there before then survives."""
+    header = {"settings": checkpoint.settings.model_dump_json(), "about": json.dumps(checkpoint.about)}
+    write_tensors(path, checkpoint.model.state_dict(), header)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """A model from its file. Raises `CheckpointError` where it is missing, truncated or not ours."""
+    tensors, header = read_tensors(path)
+    try:
+        settings = validated(RunSettings, json.loads(header["settings"]), source=str(path))
+        about = json.loads(header["about"])
+    except (KeyError, ValueError, SettingsError) as error:
+        raise CheckpointError(
+            f"{path} holds no settings of ours ({error}); choose a checkpoint that this project saved"
+        ) from error
+    model = build(settings)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"the weights in {path} do not fit its settings; train it anew or take another copy"
+        ) from error
+    return Checkpoint(model.eval(), settings, about)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    """A safetensors file with a JSON header, written beside its place and moved there when it is complete."""
+    data = save(
+        {name: tensor.detach().contiguous() for name, tensor in tensors.items()}, {"format": FORMAT, **header}
+    )
+    scratch: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            scratch = Path(file.name)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except OSError as error:
+        if scratch is not None:
+            with contextlib.suppress(OSError):
+                scratch.unlink()
+        raise CheckpointError(
+            f"could not save {path}: {error.strerror or error}; free some space or choose another folder "
+            "(what was saved there before is unharmed)"
+        ) from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the header of one of our files. Raises `CheckpointError`."""
+    if not path.is_file():
+        raise CheckpointError(
+            f"there is no checkpoint at {path}; check the path, or train one with `python -m core train`"
+        )
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (safetensors.SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} is not a whole safetensors file ({error}); it may be truncated or of another kind: take a fresh copy"
+        ) from error
+    if header.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} is not a checkpoint of this project (format {header.get('format')!r}, expected {FORMAT!r}); "
+            "choose one that this project saved"
+        )
+    return tensors, header
+
+
+def parameter_count(model: torch.nn.Module) -> int:
+    """How many numbers training sets."""
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,1 @@
+"""Settings and MNIST in, checkpoints and measured scores out."""

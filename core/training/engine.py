@@ -1,0 +1,311 @@
+"""Settings and digits in, a stream of records out: the training loop. Whoever iterates prints, logs or draws."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from core import vocab
+from core.config import CanvasSettings, RunSettings, TrainingSettings
+from core.data.canvas import Canvases, make_canvases
+from core.data.mnist import Mnist
+from core.data.strip import strip
+from core.data.tiles import Tiles, make_tiles
+from core.model.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    Model,
+    build,
+    read_tensors,
+    save_checkpoint,
+    write_tensors,
+)
+from core.model.digit_vit import DigitViT
+from core.model.output import Output
+from core.training.metrics import Readings, fit_calibration, read_canvases, read_digits, score
+
+STATE = "state.safetensors"
+"""In a run's folder: everything from which its training goes on."""
+BEST = "best.safetensors"
+"""In a run's folder: the checkpoint that validated best so far."""
+
+_VALIDATION_SEED = 1 << 40  # training batches take their seeds from below
+
+
+@dataclass(frozen=True)
+class Step:
+    """One batch was learned."""
+
+    step: int
+    loss: float
+    parts: dict[str, float]
+    """The loss by its terms, before their weights."""
+    rate: float
+    """The learning rate as a share of its peak."""
+    seconds: float
+    """How long the step took, generation included."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One round is over and was validated."""
+
+    epoch: int
+    step: int
+    scores: dict[str, float]
+    """clean and camera exact match (0 to 1), and for the digit model its MNIST accuracy; `score` is what is kept by."""
+    is_best: bool
+    seconds: float
+    """Length of the training so far, earlier sittings included."""
+
+
+def fit(settings: RunSettings, mnist: Mnist, folder: Path, *, resume: bool = False) -> Iterator[Step | Epoch]:
+    """Train, and yield a record for each step and round. `folder` receives `STATE` and `BEST`.
+
+    Every batch follows from the seed and its step alone, so a training that was cut off anywhere goes on from its last
+    saved state to the same bits. Closing the iterator saves the state at the step that was reached.
+    Raises `CheckpointError` where there is nothing to resume, or where there is something and `resume` is false.
+    """
+    choices = settings.training
+    torch.set_num_threads(choices.threads)
+    torch.manual_seed(choices.seed)
+    model = build(settings).train()
+    optimizers = _optimizers(model, choices)
+    progress = _Progress()
+    if resume:
+        progress = _load_state(folder / STATE, settings, model, optimizers)
+    elif (folder / STATE).exists():
+        raise CheckpointError(
+            f"{folder} already holds a training; pass --resume to go on with it, or choose another folder"
+        )
+    learn, check = make_tiles(mnist.split("train")), make_tiles(mnist.split("validation"))
+    started = time.perf_counter() - progress.seconds
+
+    try:
+        while progress.step < choices.steps:
+            begun = time.perf_counter()
+            torch.manual_seed(choices.seed * 1_000_003 + progress.step)  # what dropout draws
+            rate = _schedule(progress.step, choices)
+            loss, parts = _learn(model, optimizers, learn, settings, progress.step, rate)
+            progress.step += 1
+            progress.seconds = time.perf_counter() - started
+            if progress.step % choices.save_every == 0:
+                _save_state(folder / STATE, settings, model, optimizers, progress)
+            yield Step(progress.step, loss, parts, rate, time.perf_counter() - begun)
+            if progress.step % choices.steps_per_epoch == 0:
+                epoch = _validate(model, settings, check, mnist, progress)
+                if epoch.is_best:
+                    progress.best = epoch.scores["score"]
+                    about = {"epoch": epoch.epoch, "step": epoch.step, "validation": epoch.scores}
+                    about |= {"calibration": epoch.scores["calibration"], "seconds": round(epoch.seconds)}
+                    about |= {"data": mnist.checksum, "sample": mnist.is_sample}
+                    save_checkpoint(folder / BEST, Checkpoint(model, settings, about))
+                yield epoch
+    finally:
+        _save_state(folder / STATE, settings, model, optimizers, progress)
+
+
+@dataclass
+class _Progress:
+    """How far a training has come."""
+
+    step: int = 0
+    best: float = -1.0
+    seconds: float = 0.0
+
+
+def _learn(
+    model: Model,
+    optimizers: list[torch.optim.Optimizer],
+    tiles: Tiles,
+    settings: RunSettings,
+    step: int,
+    rate: float,
+) -> tuple[float, dict[str, float]]:
+    """One batch: made, read, compared, learned from."""
+    choices = settings.training
+    batch = make_canvases(tiles, settings.canvas, choices.batch_size, seed=(choices.seed << 32) + step)
+    terms = losses(model, batch, choices)
+    weights = {"reading": 1.0, "alignment": choices.alignment_weight, "boxes": choices.box_weight}
+    loss = sum((weights[name] * term for name, term in terms.items()), torch.zeros(()))
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak"] * rate
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), choices.gradient_clip)
+    for optimizer in optimizers:
+        optimizer.step()
+    return loss.item(), {name: term.item() for name, term in terms.items()}
+
+
+def losses(model: Model, batch: Canvases, choices: TrainingSettings) -> dict[str, Float[Tensor, ""]]:
+    """What there is to learn from a batch: the reading, and for the number model where it looks and where digits stand."""
+    strips = strip(batch.pictures, batch.extents)
+    if isinstance(model, DigitViT):
+        target = torch.where(batch.lengths > 0, batch.labels[:, 0], vocab.EOS)
+        return {
+            "reading": F.cross_entropy(
+                model(strips).logits[:, 0], target, label_smoothing=choices.label_smoothing
+            )
+        }
+    tokens = vocab.targets(batch.labels, batch.lengths)
+    output = model(strips, vocab.decoder_inputs(tokens), with_weights=True, encoder_weights=False)
+    reading = F.cross_entropy(
+        output.logits.flatten(0, 1),
+        tokens.flatten(),
+        ignore_index=vocab.PAD,
+        label_smoothing=choices.label_smoothing,
+    )
+    size = torch.tensor([strips.shape[3], strips.shape[2]] * 2, dtype=torch.float32)
+    return {"reading": reading, **_placing(output, batch, size, model.grid)}
+
+
+def _placing(output: Output, batch: Canvases, size: Tensor, grid: tuple[int, int]) -> dict[str, Tensor]:
+    """How far the cross-attention strays from each digit's true box, and the predicted box from the true one."""
+    assert output.boxes is not None
+    longest = batch.labels.shape[1]
+    is_digit = torch.arange(longest) < batch.lengths[:, None]
+    true = (batch.boxes / size)[is_digit]
+    if not len(true):
+        return {}
+    mass = (output.attentions.cross[-1].mean(1)[:, :longest][is_digit] * _cover(true, grid)).sum(1)
+    return {
+        "alignment": -(mass + 1e-3).log().mean(),
+        "boxes": F.smooth_l1_loss(output.boxes[:, :longest][is_digit], true, beta=0.02),
+    }
+
+
+def _cover(boxes: Float[Tensor, "m 4"], grid: tuple[int, int]) -> Float[Tensor, "m t"]:
+    """Share of each patch that each box covers, row by row; twice that, so that half a patch counts as inside."""
+    rows, columns = grid
+
+    def overlap(low: Tensor, high: Tensor, cells: int) -> Tensor:
+        edges = torch.arange(cells + 1) / cells
+        return (torch.minimum(high[:, None], edges[1:]) - torch.maximum(low[:, None], edges[:-1])).clamp(
+            min=0
+        ) * cells
+
+    across, down = overlap(boxes[:, 0], boxes[:, 2], columns), overlap(boxes[:, 1], boxes[:, 3], rows)
+    return (2 * down[:, :, None] * across[:, None, :]).clamp(max=1).flatten(1)
+
+
+def _optimizers(model: Model, choices: TrainingSettings) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan et al. 2024) for the matrices inside the layers, AdamW (arXiv:1711.05101) for all the rest."""
+    inner = {
+        name
+        for name, parameter in model.named_parameters()
+        if choices.optimizer == "muon" and parameter.ndim == 2 and ".layers." in name
+    }
+    matrices = [parameter for name, parameter in model.named_parameters() if name in inner]
+    others = [parameter for name, parameter in model.named_parameters() if name not in inner]
+    decay = choices.weight_decay
+    groups = [
+        {"params": [parameter for parameter in others if parameter.ndim >= 2], "weight_decay": decay},
+        {"params": [parameter for parameter in others if parameter.ndim < 2], "weight_decay": 0.0},
+    ]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(groups, lr=choices.learning_rate, betas=(0.9, 0.98))
+    ]
+    if matrices:
+        optimizers.append(
+            torch.optim.Muon(
+                matrices, lr=choices.muon_learning_rate, momentum=0.95, nesterov=True, weight_decay=decay
+            )
+        )
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["peak"] = group["lr"]
+    return optimizers
+
+
+def _schedule(step: int, choices: TrainingSettings) -> float:
+    """Learning rate as a share of its peak: a rise, a plateau, a straight fall to zero."""
+    warmup = min(choices.warmup_steps, choices.steps // 10)
+    rise = (step + 1) / (warmup + 1)
+    fall = (choices.steps - step) / max(choices.decay_share * choices.steps, 1)
+    return min(rise, 1.0, fall)
+
+
+def _validate(model: Model, settings: RunSettings, tiles: Tiles, mnist: Mnist, progress: _Progress) -> Epoch:
+    """Greedy reading of canvases that are the same every time, half of them clean and half as hard as in training."""
+    half = settings.training.validation_canvases // 2
+    readings = {
+        name: read_canvases(
+            model, tiles, validation_canvas(settings.canvas, difficulty), half, _VALIDATION_SEED
+        )
+        for name, difficulty in (("clean", 0.0), ("camera", settings.canvas.difficulty))
+    }
+    scores = {name: score(reading).exact_match for name, reading in readings.items()}
+    scores["score"] = (scores["clean"] + scores["camera"]) / 2
+    if isinstance(model, DigitViT):
+        digits = read_digits(model, mnist.split("validation"), settings.canvas)
+        scores["mnist"] = score(digits).exact_match
+        scores["score"] = (scores["mnist"] + scores["camera"] / 10) / 1.1
+    scores["calibration"] = fit_calibration(_joined(list(readings.values())))
+    epoch = progress.step // settings.training.steps_per_epoch
+    return Epoch(epoch, progress.step, scores, scores["score"] > progress.best, progress.seconds)
+
+
+def validation_canvas(canvas: CanvasSettings, difficulty: float) -> CanvasSettings:
+    """The same canvases at another difficulty."""
+    return canvas.model_copy(update={"difficulty": difficulty})
+
+
+def _joined(parts: list[Readings]) -> Readings:
+    longest = max(part.tokens.shape[1] for part in parts)
+    return Readings(
+        [text for part in parts for text in part.texts],
+        [truth for part in parts for truth in part.truths],
+        torch.cat([F.pad(part.logits, (0, 0, 0, longest - part.logits.shape[1])) for part in parts]),
+        torch.cat(
+            [F.pad(part.tokens, (0, longest - part.tokens.shape[1]), value=vocab.PAD) for part in parts]
+        ),
+    )
+
+
+def _save_state(
+    path: Path,
+    settings: RunSettings,
+    model: Model,
+    optimizers: list[torch.optim.Optimizer],
+    progress: _Progress,
+) -> None:
+    """Weights and what the optimisers remember, as tensors; how far it came, as JSON."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for number, optimizer in enumerate(optimizers):
+        for index, memory in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{index}.{name}": value for name, value in memory.items()}
+    write_tensors(
+        path, tensors, {"settings": settings.model_dump_json(), "progress": json.dumps(asdict(progress))}
+    )
+
+
+def _load_state(
+    path: Path, settings: RunSettings, model: Model, optimizers: list[torch.optim.Optimizer]
+) -> _Progress:
+    """Put everything back as `_save_state` found it. Raises `CheckpointError`."""
+    tensors, header = read_tensors(path)
+    if header.get("settings") != settings.model_dump_json():
+        raise CheckpointError(
+            f"{path} was trained with other settings; resume with the settings it was started with"
+        )
+    model.load_state_dict(
+        {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
+    )
+    for number, optimizer in enumerate(optimizers):
+        memory: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith(f"optimizer.{number}."):
+                _, _, index, slot = name.split(".")
+                memory.setdefault(int(index), {})[slot] = tensor
+        optimizer.load_state_dict({"state": memory, "param_groups": optimizer.state_dict()["param_groups"]})
+    return _Progress(**json.loads(header["progress"]))

@@ -1,0 +1,175 @@
+"""What a model read and what was there in, scores out: exact match, digit accuracy, character error rate, calibration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from core import vocab
+from core.config import CanvasSettings
+from core.data.canvas import make_canvases
+from core.data.mnist import Digits
+from core.data.strip import strip
+from core.data.tiles import SIDE, Tiles
+from core.model.checkpoint import Model
+
+BINS = 15
+"""Bins of the expected calibration error."""
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Strings that were read, beside the true ones."""
+
+    texts: list[str]
+    truths: list[str]
+    logits: Float[Tensor, "n q classes"]
+    """Of each position up to the longest reading; undefined behind a reading's end."""
+    tokens: Int[Tensor, "n q"]
+    """What was read, PAD behind its end."""
+
+    def probabilities(self, calibration: float = 1.0) -> Float[Tensor, " n"]:
+        """Probability of each whole string with its logits divided by `calibration`."""
+        logs = (self.logits / calibration).log_softmax(-1)
+        picked = logs.gather(-1, self.tokens.clamp(max=vocab.EOS)[..., None])[..., 0]
+        return vocab.sequence_probability(picked, self.tokens)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well strings were read; shares are 0 to 1."""
+
+    count: int
+    exact_match: float
+    """Share of the strings that were read without any error."""
+    by_length: dict[int, float]
+    """Exact match for each true length; length 0 is "nothing there" answered with nothing."""
+    digit_accuracy: float
+    """Share of the true digits that were read at their place."""
+    character_error_rate: float
+    """Edit distance over the number of true digits (Levenshtein 1966)."""
+    calibration_error: float
+    """Expected calibration error of the strings' probabilities, 15 equal bins (Guo et al. 2017, arXiv:1706.04599)."""
+
+
+def read_canvases(model: Model, tiles: Tiles, settings: CanvasSettings, count: int, seed: int) -> Readings:
+    """`count` canvases, made from these tiles, read greedily."""
+    return _read(
+        model,
+        (
+            (strip(batch.pictures, batch.extents), _texts(batch.labels, batch.lengths))
+            for batch in (
+                make_canvases(tiles, settings, size, seed + index)
+                for index, size in enumerate(_batches(count))
+            )
+        ),
+    )
+
+
+def read_digits(model: Model, digits: Digits, settings: CanvasSettings) -> Readings:
+    """MNIST digits as they are, in the middle of a strip."""
+    images = torch.from_numpy(digits.images)
+    left, top = (settings.width - SIDE) // 2, (settings.height - SIDE) // 2
+    margins = (left, settings.width - SIDE - left, top, settings.height - SIDE - top)
+
+    def batches() -> Iterator[tuple[Tensor, list[str]]]:
+        for start in range(0, len(images), 500):
+            pictures = F.pad(images[start : start + 500, None].float() / 255, margins)
+            yield strip(pictures), [str(label) for label in digits.labels[start : start + 500]]
+
+    return _read(model, batches())
+
+
+def score(readings: Readings, calibration: float = 1.0) -> Scores:
+    """All scores of these readings, their probabilities calibrated by the temperature given."""
+    right = torch.tensor([text == truth for text, truth in zip(readings.texts, readings.truths, strict=True)])
+    lengths = torch.tensor([len(truth) for truth in readings.truths])
+    pairs = list(zip(readings.texts, readings.truths, strict=True))
+    digits = max(int(lengths.sum()), 1)
+    in_place = sum(read == true for text, truth in pairs for read, true in zip(text, truth, strict=False))
+    return Scores(
+        count=len(pairs),
+        exact_match=right.float().mean().item(),
+        by_length={
+            length: right[lengths == length].float().mean().item() for length in sorted(set(lengths.tolist()))
+        },
+        digit_accuracy=in_place / digits,
+        character_error_rate=sum(edit_distance(text, truth) for text, truth in pairs) / digits,
+        calibration_error=expected_calibration_error(readings.probabilities(calibration), right),
+    )
+
+
+def edit_distance(first: str, second: str) -> int:
+    """Fewest insertions, deletions and substitutions that turn one string into the other."""
+    if first == second:
+        return 0
+    previous = list(range(len(second) + 1))
+    for row, left in enumerate(first, 1):
+        current = [row]
+        for column, right in enumerate(second, 1):
+            current.append(min(previous[column] + 1, current[-1] + 1, previous[column - 1] + (left != right)))
+        previous = current
+    return previous[-1]
+
+
+def expected_calibration_error(probabilities: Float[Tensor, " n"], right: Tensor) -> float:
+    """Mean distance between what was claimed and what came true, over equal bins weighted by their size."""
+    bins = (probabilities * BINS).long().clamp(max=BINS - 1)
+    gaps = torch.zeros(BINS).index_add(0, bins, probabilities - right.float())
+    return gaps.abs().sum().item() / len(probabilities)
+
+
+def fit_calibration(readings: Readings) -> float:
+    """The temperature at which the strings' probabilities are likeliest to come true as claimed (Guo et al. 2017).
+
+    Fitted to whole strings, right or wrong, by golden-section search over its logarithm.
+    """
+    right = torch.tensor(
+        [text == truth for text, truth in zip(readings.texts, readings.truths, strict=True)]
+    ).float()
+
+    def surprise(log_temperature: float) -> float:
+        claimed = readings.probabilities(math.exp(log_temperature)).clamp(1e-6, 1 - 1e-6)
+        return F.binary_cross_entropy(claimed, right).item()
+
+    low, high, ratio = math.log(0.2), math.log(5.0), (math.sqrt(5) - 1) / 2
+    for _ in range(30):
+        left, middle = high - ratio * (high - low), low + ratio * (high - low)
+        if surprise(left) < surprise(middle):
+            high = middle
+        else:
+            low = left
+    return math.exp((low + high) / 2)
+
+
+def _batches(count: int, size: int = 250) -> list[int]:
+    return [size] * (count // size) + ([count % size] if count % size else [])
+
+
+def _texts(labels: Tensor, lengths: Tensor) -> list[str]:
+    return [
+        "".join(map(str, row[:length])) for row, length in zip(labels.tolist(), lengths.tolist(), strict=True)
+    ]
+
+
+def _read(model: Model, batches: Iterator[tuple[Tensor, list[str]]]) -> Readings:
+    logits, tokens, truths = [], [], []
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for strips, texts in batches:
+            output = model.read(strips)
+            logits.append(output.logits)
+            tokens.append(output.tokens)
+            truths += texts
+    model.train(was_training)
+    longest = max(batch.shape[1] for batch in tokens)
+    all_tokens = torch.cat([F.pad(batch, (0, longest - batch.shape[1]), value=vocab.PAD) for batch in tokens])
+    all_logits = torch.cat([F.pad(batch, (0, 0, 0, longest - batch.shape[1])) for batch in logits])
+    return Readings([vocab.text(row) for row in all_tokens.tolist()], truths, all_logits, all_tokens)

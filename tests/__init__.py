@@ -1,0 +1,1 @@
+"""The tests; `tests.browser` needs a Chromium, everything else only the environment."""

@@ -1,0 +1,41 @@
+"""What holds for every test: few threads, no telemetry, and no network beyond this machine."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Before anything imports torch: several tests at once must not fight over the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("MKL_NUM_THREADS", "2")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """A test that reaches beyond this machine fails at once, instead of passing only where there is a network."""
+
+    def local(address: Any) -> bool:
+        return not isinstance(address, tuple) or address[0] in ("127.0.0.1", "::1", "localhost", "0.0.0.0")
+
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if not local(address):
+            raise OSError(f"a test tried to reach {address}: tests do without the network")
+        real(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        yield
