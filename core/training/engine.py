@@ -75,6 +75,7 @@ def fit(settings: RunSettings, mnist: Mnist, folder: Path, *, resume: bool = Fal
     Raises `CheckpointError` where there is nothing to resume, or where there is something and `resume` is false.
     """
     choices = settings.training
+    folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(choices.threads)
     torch.manual_seed(choices.seed)
     model = build(settings).train()
