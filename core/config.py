@@ -71,7 +71,7 @@ class ModelSettings(Settings):
     """Width: the length of each token's vector."""
     heads: int = Field(4, ge=1, le=64)
     """Attention heads in each layer."""
-    encoder_layers: int = Field(4, ge=1, le=24)
+    encoder_layers: int = Field(3, ge=1, le=24)
     """Layers of the encoder."""
     decoder_layers: int = Field(1, ge=1, le=24)
     """Layers of the decoder (number model only)."""
@@ -155,7 +155,7 @@ class TrainingSettings(Settings):
     """Weight of the loss of the predicted box of each digit (number model)."""
     validation_canvases: int = Field(2000, ge=10)
     """Canvases on which each round is validated: half of them clean, half at the canvas's difficulty."""
-    threads: int = Field(2, ge=1, le=256)
+    threads: int = Field(1, ge=1, le=256)
     """Processor threads. The same number gives the same bits; another one may differ in the last digit."""
     save_every: int = Field(500, ge=1)
     """Steps between two saves of the state from which an interrupted training goes on."""
@@ -197,12 +197,12 @@ class RunSettings(Settings):
 _ONE_DIGIT = CanvasSettings(height=32, width=32, max_digits=1, empty_share=0.05, difficulty=0.7)
 
 PRESETS: dict[str, RunSettings] = {
-    "number": RunSettings(training=TrainingSettings(epochs=25, steps_per_epoch=1000)),
+    "number": RunSettings(training=TrainingSettings(epochs=22, steps_per_epoch=1000)),
     "number-small": RunSettings(model=ModelSettings(dim=40, stem_width=20, encoder_layers=3)),
     "digit": RunSettings(
         canvas=_ONE_DIGIT,
         model=ModelSettings(kind="digit", dim=52, encoder_layers=2),
-        training=TrainingSettings(epochs=24, steps_per_epoch=1000, threads=1),
+        training=TrainingSettings(epochs=24, steps_per_epoch=1000),
     ),
 }
 """Named starting points: the default number model, and one of each model at no more than 90,000 parameters."""
