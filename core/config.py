@@ -17,7 +17,8 @@ class SettingsError(ValueError):
 class Settings(BaseModel):
     """What all groups of settings share: they are frozen, and an unknown name is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    # Finite, because JSON, and so a checkpoint, has no word for infinity.
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 Model = TypeVar("Model", bound=Settings)
@@ -34,6 +35,8 @@ class CanvasSettings(Settings):
     """Fewest digits in a number."""
     max_digits: int = Field(5, ge=1, le=32)
     """Most digits in a number; a model reads no longer numbers than it was trained on."""
+    variation: float = Field(1.0, ge=0, le=1)
+    """How much hands differ in size, slant, stretch and pen: 0 is MNIST as it is."""
     empty_share: float = Field(0.1, ge=0, le=1)
     """Share of canvases without any digit: blank paper, letters, scribbles. Their answer is "nothing"."""
     difficulty: float = Field(1.0, ge=0, le=1)
@@ -63,8 +66,10 @@ class ModelSettings(Settings):
     """How pixels become tokens: conv (a few strided convolutions) or patch (one linear map of each patch)."""
     patch_size: int = Field(8, ge=2, le=64)
     """Side of a patch in pixels; with the conv stem, its total stride (a power of two)."""
-    stem_width: int = Field(24, ge=1, le=512)
+    stem_width: int = Field(16, ge=1, le=512)
     """Channels of the conv stem's first layer; each next layer has twice as many, up to dim."""
+    stem_depth: int = Field(2, ge=1, le=4)
+    """Convolutions at each resolution of the conv stem but the last: the first halves it, the others keep it."""
     patch_overlap: int = Field(0, ge=0)
     """Pixels that neighbouring patches share (patch stem only)."""
     dim: int = Field(64, ge=8, le=1024)
@@ -89,8 +94,11 @@ class ModelSettings(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.dim % self.heads:
-            fitting = [heads for heads in (1, 2, 3, 4, 6, 8, 12, 16) if self.dim % heads == 0]
-            nearest = sorted(sorted(fitting, key=lambda heads: abs(heads - self.heads))[:2])
+            fitting = [heads for heads in range(1, min(self.dim, 64) + 1) if self.dim % heads == 0]
+            nearest = [
+                *[heads for heads in fitting if heads < self.heads][-1:],
+                *[heads for heads in fitting if heads > self.heads][:1],
+            ]
             raise ValueError(
                 f"dim ({self.dim}) must be divisible by heads ({self.heads}); try heads {' or '.join(map(str, nearest))}"
             )
@@ -143,7 +151,7 @@ class TrainingSettings(Settings):
     """Decoupled weight decay of matrices."""
     warmup_steps: int = Field(150, ge=0)
     """Steps over which the learning rate rises from zero (at most a tenth of the training)."""
-    decay_share: float = Field(0.5, ge=0, le=1)
+    decay_share: float = Field(0.8, ge=0, le=1)
     """Share of the training, at its end, over which the learning rate falls to zero."""
     label_smoothing: float = Field(0.02, ge=0, lt=1)
     """Probability mass spread over the wrong answers in the target."""
@@ -187,6 +195,11 @@ class RunSettings(Settings):
                     f"patch_size ({self.model.patch_size}) with patch_overlap ({self.model.patch_overlap}) does not divide "
                     f"canvas {side} ({length}); try a {side} of {fitting} or {fitting + self.model.stride}"
                 )
+        if self.model.kind == "digit" and min(self.canvas.height, self.canvas.width) < 28:
+            raise ValueError(
+                f"canvas height ({self.canvas.height}) and width ({self.canvas.width}) must be at least 28 for the digit "
+                "model, the side of an MNIST digit; try 32"
+            )
         if self.model.kind == "digit" and self.canvas.max_digits != 1:
             raise ValueError(
                 f"max_digits ({self.canvas.max_digits}) must be 1 for the digit model; set it to 1, or kind to number"
@@ -194,15 +207,17 @@ class RunSettings(Settings):
         return self
 
 
-_ONE_DIGIT = CanvasSettings(height=32, width=32, max_digits=1, empty_share=0.05, difficulty=0.7)
+_ONE_DIGIT = CanvasSettings(
+    height=32, width=32, max_digits=1, empty_share=0.03, variation=0.6, difficulty=0.3
+)
 
 PRESETS: dict[str, RunSettings] = {
     "number": RunSettings(training=TrainingSettings(epochs=22, steps_per_epoch=1000)),
-    "number-small": RunSettings(model=ModelSettings(dim=40, stem_width=20, encoder_layers=3)),
+    "number-small": RunSettings(model=ModelSettings(dim=40, stem_width=14, encoder_layers=3)),
     "digit": RunSettings(
         canvas=_ONE_DIGIT,
-        model=ModelSettings(kind="digit", dim=52, encoder_layers=2),
-        training=TrainingSettings(epochs=24, steps_per_epoch=1000),
+        model=ModelSettings(kind="digit", dim=48, stem_width=20, encoder_layers=2),
+        training=TrainingSettings(epochs=24, steps_per_epoch=1000, optimizer="adamw", learning_rate=3e-3),
     ),
 }
 """Named starting points: the default number model, and one of each model at no more than 90,000 parameters."""
@@ -249,8 +264,7 @@ def settings_from(
 ) -> RunSettings:
     """Settings from grouped or flat values, completed from `base`. Raises `SettingsError`."""
     merged = (base or RunSettings()).model_dump()
-    flat = any(key in ANCESTOR_KEYS for key in values)
-    if flat:  # the earlier projects cut plain patches, so a file of theirs means that
+    if "patch_size" in values:  # the earlier projects cut plain patches, so a file of theirs means that
         merged["model"]["stem"] = "patch"
     for key in sorted(
         values, key=lambda name: list(ANCESTOR_KEYS).index(name) if name in ANCESTOR_KEYS else -1
@@ -267,22 +281,23 @@ def validated(model: type[Model], values: dict[str, Any], *, source: str = "sett
     except ValidationError as error:
         lines = []
         for fault in error.errors():
-            field = ".".join(map(str, fault["loc"]))
             message = fault["msg"].removeprefix("Value error, ")
-            lines.append(
-                f"{field} ({fault['input']!r}): {message}"
-                if field and fault["type"] != "value_error"
-                else message
-            )
-        raise SettingsError(f"{source}: " + "; ".join(lines)) from error
+            if fault["type"] != "value_error":  # ours name the field themselves
+                message = f"{'.'.join(map(str, fault['loc']))} ({fault['input']!r}): {message}"
+            lines.append(message)
+        raise SettingsError(f"{source}: {'; '.join(lines)}") from error
 
 
 def _assign(settings: dict[str, Any], path: str, value: Any, source: str) -> None:
     """Set one value, group by group; refuse a name that does not exist with the nearest one that does."""
     name, _, rest = path.partition(".")
     if name not in settings:
-        known = sorted({*settings, *ANCESTOR_KEYS} if {"canvas", "model"} <= settings.keys() else settings)
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+        known = {key: key for key in settings}
+        for group, inner in settings.items():  # at the top, a name may stand for one inside a group
+            known |= {key: f"{group}.{key}" for key in inner} if isinstance(inner, dict) else {}
+        if any(isinstance(inner, dict) for inner in settings.values()):
+            known |= {key: key for key in ANCESTOR_KEYS}
+        nearest = known[difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]]
         raise SettingsError(f"{source}: unknown setting {name!r}; did you mean {nearest!r}?")
     if rest:
         _assign(settings[name], rest, value, source)

@@ -4,9 +4,14 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from core.data.mnist import Mnist
+    from core.data.tiles import Tiles
+    from core.reading import Reader
 
 # Before anything imports torch: several tests at once must not fight over the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
@@ -20,6 +25,22 @@ ROOT = Path(__file__).parents[1]
 def root() -> Path:
     """The checkout."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def sample() -> "Mnist":
+    """The bundled sample of MNIST."""
+    from core.data.mnist import load_sample  # late: see above
+
+    return load_sample()
+
+
+@pytest.fixture(scope="session")
+def tiles(sample: "Mnist") -> "Tiles":
+    """The stock of the sample's training digits."""
+    from core.data.tiles import make_tiles
+
+    return make_tiles(sample.split("train"))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -39,3 +60,19 @@ def no_network() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", connect)
         yield
+
+
+@pytest.fixture(scope="session")
+def number_reader() -> "Reader":
+    """The bundled number model."""
+    from core.reading import Reader
+
+    return Reader.from_checkpoint()
+
+
+@pytest.fixture(scope="session")
+def digit_reader() -> "Reader":
+    """The bundled digit model."""
+    from core.reading import Reader
+
+    return Reader.from_checkpoint(kind="digit")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import signal
 import sys
@@ -16,7 +17,7 @@ from tqdm import tqdm
 from core.commands.arguments import explained, mnist_or_sample, run_settings
 from core.config import RunSettings
 from core.data.mnist import Mnist
-from core.model.checkpoint import build, parameter_count
+from core.model.checkpoint import Checkpoint, build, load_checkpoint, parameter_count
 from core.training.engine import BEST, Epoch, Step, fit
 
 LOG = "log.jsonl"
@@ -24,20 +25,31 @@ LOG = "log.jsonl"
 
 
 def main(argv: list[str]) -> int:
-    """`--out FOLDER` (default runs/latest), `--resume`, `--preset`, `--config`, and a flag for each setting."""
+    """`--out FOLDER` (default runs/latest), `--start CHECKPOINT` (its weights, not random ones), `--resume`, `--sample`, `--preset`, `--config`, and a flag for each setting."""
     chooser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     chooser.add_argument("--out", type=Path, default=Path("runs/latest"))
+    chooser.add_argument("--start", type=Path, default=None)
     chooser.add_argument("--resume", action="store_true")
+    chooser.add_argument("--sample", action="store_true")
     chosen, rest = chooser.parse_known_args(argv)
 
     def command() -> int:
-        settings = run_settings(rest, "train [--out FOLDER] [--resume]")
-        return train(settings, mnist_or_sample(), chosen.out, resume=chosen.resume)
+        settings = run_settings(rest, "train [--out FOLDER] [--start CHECKPOINT] [--resume] [--sample]")
+        start = load_checkpoint(chosen.start) if chosen.start is not None else None
+        mnist = mnist_or_sample(sample=chosen.sample)
+        return train(settings, mnist, chosen.out, start=start, resume=chosen.resume)
 
     return explained(command)
 
 
-def train(settings: RunSettings, mnist: Mnist, folder: Path, *, resume: bool = False) -> int:
+def train(
+    settings: RunSettings,
+    mnist: Mnist,
+    folder: Path,
+    *,
+    start: Checkpoint | None = None,
+    resume: bool = False,
+) -> int:
     """Train with a progress bar. Ctrl-C saves at the next step and ends with the command that goes on."""
     stopping = _Stop()
     size = parameter_count(build(settings))
@@ -45,10 +57,16 @@ def train(settings: RunSettings, mnist: Mnist, folder: Path, *, resume: bool = F
     print(
         f"{settings.model.kind} model, {size:,} parameters, {settings.training.steps:,} steps on {source}, into {folder}"
     )
-    with tqdm(total=settings.training.steps, unit="step", dynamic_ncols=True, smoothing=0.02) as bar:
+    # Closed here and not by the garbage collector, which would swallow a full disk.
+    with (
+        contextlib.closing(fit(settings, mnist, folder, start=start, resume=resume)) as records,
+        tqdm(total=settings.training.steps, unit="step", dynamic_ncols=True, smoothing=0.02) as bar,
+    ):
         clean = ""
         loss = 0.0
-        for record in fit(settings, mnist, folder, resume=resume):
+        for number, record in enumerate(records):
+            if not number:
+                _forget_from(folder, record.step)
             if isinstance(record, Step):
                 loss = record.loss if not loss else 0.98 * loss + 0.02 * record.loss
                 bar.update(record.step - bar.n)
@@ -92,6 +110,17 @@ def _line(record: Epoch) -> str:
         f"{name} {value:.2%}" for name, value in record.scores.items() if name != "calibration"
     )
     return f"epoch {record.epoch}: {scores}{' (best so far, kept)' if record.is_best else ''}"
+
+
+def _forget_from(folder: Path, step: int) -> None:
+    """Drop from the log what a killed training did after its last saved state: it is done, and logged, again."""
+    path = folder / LOG
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] < step]
+        scratch = path.with_suffix(".unfinished")
+        scratch.write_text("".join(kept), encoding="utf-8")
+        scratch.replace(path)
 
 
 def _log(folder: Path, record: dict[str, Any]) -> None:

@@ -104,7 +104,7 @@ def _rules(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
         return (half_width - distance + 0.5).clamp(0, 1)
 
     drawn = lines(rows + slope * columns, _uniform(count, 0.35 * height, 1.2 * height, generator))
-    upright = (_uniform(count, 0, 1, generator) < 0.5) * lines(
+    upright = (_uniform(count, 0.0, 1.0, generator) < 0.5) * lines(
         columns - slope * rows, _uniform(count, 0.4 * height, 2.0 * height, generator)
     )
     return torch.maximum(ink, torch.maximum(drawn, upright) * darkness)
@@ -129,7 +129,7 @@ def _fading(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor
 def _light(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     """Light that falls off across the paper, in a line and in a curve."""
     rows, columns = _plane(picture)
-    across, down = _uniform(len(picture), -1, 1, generator), _uniform(len(picture), -0.5, 0.5, generator)
+    across, down = _uniform(len(picture), -1.0, 1.0, generator), _uniform(len(picture), -0.5, 0.5, generator)
     curve = _uniform(len(picture), -0.5, 0.5, generator)
     light = across * columns + down * rows + curve * columns * columns
     return picture * (1 - strength * (0.3 + 0.35 * light))
@@ -139,8 +139,8 @@ def _shadow(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Te
     """The soft edge of a shadow somewhere across the paper."""
     rows, columns = _plane(picture)
     tilt, where = _uniform(len(picture), -0.3, 0.3, generator), _uniform(len(picture), -0.9, 0.9, generator)
-    side = torch.where(_uniform(len(picture), -1, 1, generator) > 0, 1.0, -1.0)
-    sharpness = _uniform(len(picture), 2, 20, generator)
+    side = torch.where(_uniform(len(picture), -1.0, 1.0, generator) > 0, 1.0, -1.0)
+    sharpness = _uniform(len(picture), 2.0, 20.0, generator)
     return picture * (1 - 0.5 * strength * torch.sigmoid(side * sharpness * (columns + tilt * rows - where)))
 
 
@@ -162,7 +162,7 @@ def _blur(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tens
 
 def _motion(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     """A hand that moved, along one axis."""
-    along = _uniform(len(picture), 0, 1, generator) < 0.6
+    along = _uniform(len(picture), 0.0, 1.0, generator) < 0.6
     for _ in range(4):
         picture = _smooth(_smooth(picture, 0.6 * strength * along, 2), 0.6 * strength * ~along, 1)
     return picture
@@ -188,12 +188,11 @@ def _noise(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Ten
     count, height, width = picture.shape
     bank = _noise_bank()
     starts: Int[Tensor, " b"] = torch.randint(len(bank) - height * width, (count,), generator=generator)
-    grain = torch.stack([bank[start : start + height * width] for start in starts.tolist()]).reshape(
-        picture.shape
-    )
+    grain = bank.unfold(0, height * width, 1)[starts].reshape(picture.shape)
     paper = _field(count, (height // 3, width // 3), (height, width), generator) - 0.5
     return picture + strength * (
-        0.12 * _uniform(count, 0, 1, generator) * grain + 0.25 * _uniform(count, 0, 1, generator) * paper
+        0.12 * _uniform(count, 0.0, 1.0, generator) * grain
+        + 0.25 * _uniform(count, 0.0, 1.0, generator) * paper
     )
 
 

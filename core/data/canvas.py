@@ -35,11 +35,22 @@ class Canvases:
     """Strength, 0 to 1, of each of `camera.EFFECTS`."""
 
 
-def make_canvases(tiles: Tiles, settings: CanvasSettings, count: int, seed: int) -> Canvases:
-    """`count` canvases: lengths uniform between the settings' bounds, and a share of empty ones."""
+def make_canvases(
+    tiles: Tiles,
+    settings: CanvasSettings,
+    count: int,
+    seed: int,
+    *,
+    strengths: Float[Tensor, "b k"] | None = None,
+) -> Canvases:
+    """`count` canvases: lengths uniform between the settings' bounds, and a share of empty ones.
+
+    `strengths` sets each of `camera.EFFECTS` by hand; without it they are drawn up to the settings' difficulty.
+    """
     generator = torch.Generator().manual_seed(seed)
     height, width, longest = settings.height, settings.width, settings.max_digits
-    strengths = draw_strengths(count, settings.difficulty, generator)
+    if strengths is None:
+        strengths = draw_strengths(count, settings.difficulty, generator)
 
     slots = torch.randint(settings.min_digits, longest + 1, (count,), generator=generator)
     empty = torch.rand(count, generator=generator) < settings.empty_share
@@ -53,9 +64,9 @@ def make_canvases(tiles: Tiles, settings: CanvasSettings, count: int, seed: int)
     other = torch.randint(tiles.digit_count, len(tiles.labels), (count, longest), generator=generator)
     chosen = torch.where(empty[:, None], other, chosen)
 
-    layout = _lay_out(tiles.boxes[chosen], filled, strengths, height, width, generator)
+    layout = _lay_out(tiles.boxes[chosen], filled, strengths, settings, generator)
     canvas_of, slot_of = filled.nonzero(as_tuple=True)
-    pen = _pen(count, generator)[canvas_of]
+    pen = settings.variation * _pen(count, generator)[canvas_of]
     warped, spans, rows = _warp(
         _change_pen(tiles.images[chosen[filled]], pen), layout, filled, tiles.boxes[chosen[filled]], height
     )
@@ -85,9 +96,10 @@ class _Layout:
 
 
 def _lay_out(
-    boxes: Tensor, filled: Tensor, strengths: Tensor, height: int, width: int, generator: torch.Generator
+    boxes: Tensor, filled: Tensor, strengths: Tensor, settings: CanvasSettings, generator: torch.Generator
 ) -> _Layout:
     """Size, slant, spacing and line of the digits, such that every number fits the canvas."""
+    height, width, variation = settings.height, settings.width, settings.variation
     count, longest = filled.shape
 
     def uniform(low: float, high: float, *, each: bool = False) -> Tensor:
@@ -97,25 +109,26 @@ def _lay_out(
         return deviation * torch.randn(count, longest, generator=generator)
 
     rotation, perspective = (
-        strengths[:, EFFECTS.index(effect), None] * uniform(-1, 1) for effect in ("rotation", "perspective")
+        strengths[:, EFFECTS.index(effect), None] * uniform(-1.0, 1.0)
+        for effect in ("rotation", "perspective")
     )
     slope = 0.14 * rotation
 
-    unruly = uniform(0, 1) < 0.15  # some hands write digits of very different sizes
-    size = (
-        height
-        / SIDE
-        * uniform(0.7, 1.15)
-        * torch.where(unruly, uniform(0.55, 1.1, each=True), uniform(0.88, 1.1, each=True))
-    )
-    stretch = uniform(0.8, 1.2) * uniform(0.93, 1.07, each=True)
-    angle = normal(0.07) + slope
-    shear = uniform(-0.3, 0.3) + normal(0.06)
+    unruly = uniform(0.0, 1.0) < 0.15  # some hands write digits of very different sizes
+    spread = torch.where(unruly, uniform(0.55, 1.1, each=True), uniform(0.88, 1.1, each=True))
+
+    def varied(value: Tensor, usual: float) -> Tensor:
+        return usual + variation * (value - usual)
+
+    size = height / SIDE * varied(uniform(0.7, 1.15), 0.9) * varied(spread, 1.0)
+    stretch = varied(uniform(0.8, 1.2) * uniform(0.93, 1.07, each=True), 1.0)
+    angle = varied(normal(0.07), 0.0) + slope
+    shear = varied(uniform(-0.3, 0.3) + normal(0.06), 0.0)
 
     ink_width, ink_height = boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1]
-    tight, usual, wide = uniform(-0.3, 0.02), uniform(0, 0.35), uniform(0.3, 1.1)
-    mode = uniform(0, 1)
-    gap = torch.where(mode < 0.25, tight, torch.where(mode < 0.85, usual, wide)) + 0.06 * torch.randn(
+    tight, usual, wide = uniform(-0.3, 0.02), uniform(0.0, 0.35), uniform(0.3, 1.1)
+    mode = uniform(0.0, 1.0)
+    gap = torch.where(mode < 0.3, tight, torch.where(mode < 0.85, usual, wide)) + 0.06 * torch.randn(
         count, longest, generator=generator
     )
 
@@ -146,7 +159,7 @@ def _lay_out(
     matrices = matrix(size)
     _, heights = extent(matrices)
     free = ((height - heights) / 2 - _BORDER).clamp(min=0)
-    line = uniform(-1, 1) * 0.6 * free.amin(1, keepdim=True)
+    line = uniform(-1.0, 1.0) * 0.6 * free.amin(1, keepdim=True)
     middles = height / 2 + (line + slope * along + normal(0.04) * height).clamp(-free, free)
     return _Layout(matrices, middles, gaps)
 

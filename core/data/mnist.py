@@ -120,7 +120,12 @@ def load_mnist(folder: Path | None = None) -> Mnist:
     except _Refused as error:
         message = f"MNIST in {folder} is not used: {error}; fetch it again. Going on with the bundled sample"
         warnings.warn(message, stacklevel=2)
-    return mnist or _read_sample(_SAMPLE)
+    return mnist or load_sample()
+
+
+def load_sample() -> Mnist:
+    """The bundled sample. Raises DataUnavailable when it is damaged."""
+    return _read_sample(_SAMPLE)
 
 
 def fetch_mnist(

@@ -49,7 +49,7 @@ def strip(
     )
     seen = seen[:, None, :].expand(batch, height, width).reshape(batch, height * width)
 
-    residual = pixels - _paper(pixels, seen, height, width)
+    residual = pixels - paper(pixels, seen, height, width)
     residual = residual * seen
     squares = residual * residual
     sign = torch.where((squares * residual).sum(1, keepdim=True) < 0, -1.0, 1.0)
@@ -67,7 +67,8 @@ def fit(
 
     `gray` is HW uint8; `box` is left, top, right, bottom of the ink in its pixels. Returns the (height, width)
     float32 picture in 0 to 1, the columns in which it shows something (`extents` of `strip`), and its placement.
-    The ink is centred; it fills `INK_SHARE` of the height, or the width if it is too long for that.
+    The ink is centred; it fills `INK_SHARE` of the height, or the width if it is too long for that. Where the strip
+    reaches beyond the picture, the paper goes on.
     """
     left, top, right, bottom = box
     margin = (1 - INK_SHARE) / 2 * height
@@ -75,7 +76,8 @@ def fit(
     placement = Placement((left + right - width * scale) / 2, (top + bottom - height * scale) / 2, scale)
     shown = (right - left) / scale + 2 * margin
     extents = max((width - shown) / 2, 0.0), min((width + shown) / 2, float(width))
-    return _sample(gray, placement, height, width).astype(np.float32) / 255, extents, placement
+    picture = _sample(gray, placement, height, width).astype(np.float32) / 255
+    return _beyond_edges(picture, gray.shape, placement, extents), extents, placement
 
 
 def _sample(gray: np.ndarray, placement: Placement, height: int, width: int) -> np.ndarray:
@@ -115,10 +117,41 @@ def _sample(gray: np.ndarray, placement: Placement, height: int, width: int) -> 
     )
 
 
-def _paper(
+def _beyond_edges(
+    picture: np.ndarray, size: tuple[int, int], placement: Placement, extents: tuple[float, float]
+) -> np.ndarray:
+    """The strip's picture with paper where it lies outside the frame, whose height and width are `size`.
+
+    The paper there is what the frame's border shows, but not where a stroke touches it: it would go on to the strip's edge.
+    """
+    height, width = picture.shape
+    rows, row_inside = _inside(np.arange(height), placement.top, placement.scale, size[0])
+    columns, column_inside = _inside(np.arange(width), placement.left, placement.scale, size[1])
+    shown = (np.arange(width) >= extents[0]) & (np.arange(width) < extents[1])
+    inside = row_inside[:, None] & column_inside
+    beyond = ~inside & shown
+    if not beyond.any():
+        return picture
+    border = picture[np.ix_(rows, columns)]
+    level = np.median(border[beyond])
+    distance = np.abs(border - level)
+    is_ink = (distance > 0.35 * np.abs(picture - level)[inside & shown].max()).astype(np.uint8)
+    is_ink = cv2.dilate(is_ink, np.ones((3, 3), np.uint8)) > 0  # with its soft sides
+    return np.where(inside, picture, np.where(is_ink, level, border)).astype(np.float32)
+
+
+def _inside(places: np.ndarray, start: float, scale: float, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Along one axis: the nearest place of the strip that lies in the frame, for each place, and whether it does itself."""
+    centres = start + (places + 0.5) * scale
+    inside = (centres >= 0) & (centres <= length)
+    first, last = (int(inside.argmax()), len(places) - 1 - int(inside[::-1].argmax()))
+    return places.clip(first, last), inside
+
+
+def paper(
     pixels: Float[Tensor, "b p"], seen: Float[Tensor, "b p"], height: int, width: int
 ) -> Float[Tensor, "b p"]:
-    """The smooth (quadratic) surface on which most of each picture's seen pixels lie."""
+    """The smooth (quadratic) surface on which most of each picture's seen pixels lie; pixels row by row."""
     y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
     surface = torch.stack([torch.ones_like(x), x, y, x * x, x * y, y * y]).reshape(6, -1)
     # A quarter of the pixels tells as much about a surface this smooth.

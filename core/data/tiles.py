@@ -7,6 +7,7 @@ pen and has to tell them by their shape.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ SIDE = 28
 """Side of a tile in pixels, MNIST's own; a digit's longer side is 20 of them."""
 
 LETTERS = "ACDEFGHJKLMNPRTUVWXYabdefhijkmnprtuvwxy#%&*?+=@"
-"""Signs that a careful reader never takes for a digit (no O, I, S, Z, B, l, o, s, z, g, q, c)."""
+"""Signs that a careful reader tells from digits, in print (so no O, I, S, Z, B, l, o, s, z, g, q, c)."""
 
 _FONTS = (
     cv2.FONT_HERSHEY_SIMPLEX,
@@ -31,6 +32,7 @@ _FONTS = (
     cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
 )
 _SCRIBBLES = 1500
+_SEED, _UNSEEN_SEED = 20, 21
 _INK = 48  # a pixel at least this bright belongs to the stroke, not to its blur
 
 
@@ -51,9 +53,12 @@ class Tiles:
         return int((self.labels >= 0).sum())
 
 
-def make_tiles(digits: Digits) -> Tiles:
-    """The stock made of these digits (and always the same letters and scribbles)."""
-    others = np.stack(_letters() + _scribbles())
+def make_tiles(digits: Digits, *, unseen: bool = False) -> Tiles:
+    """The stock made of these digits, with letters and scribbles.
+
+    The letters are always the same. The scribbles are those of training, or with `unseen` others that no model met.
+    """
+    others = _others(_UNSEEN_SEED if unseen else _SEED)
     images = np.concatenate([digits.images, others])
     labels = np.concatenate([digits.labels.astype(np.int64), np.full(len(others), -1)])
     return Tiles(
@@ -63,8 +68,16 @@ def make_tiles(digits: Digits) -> Tiles:
     )
 
 
+@cache
+def _others(scribbles: int) -> np.ndarray:
+    return np.stack(_letters() + _scribbles(scribbles))
+
+
 def _letters() -> list[np.ndarray]:
-    """Each letter in each font at three pens, drawn large and scaled as MNIST's digits were: longer side 20 pixels."""
+    """Each letter in each of OpenCV's fonts, drawn large and scaled as MNIST's digits were: longer side 20 pixels.
+
+    Where OpenCV draws with outline fonts, fonts and pens fall together to a few printed faces.
+    """
     tiles = []
     for font in _FONTS:
         for letter in LETTERS:
@@ -84,9 +97,9 @@ def _letters() -> list[np.ndarray]:
     return tiles
 
 
-def _scribbles() -> list[np.ndarray]:
+def _scribbles(seed: int) -> list[np.ndarray]:
     """Wandering lines, zigzags, blots and dots; seeded, so that every run meets the same."""
-    random = np.random.default_rng(20)
+    random = np.random.default_rng(seed)
     tiles = []
     for number in range(_SCRIBBLES):
         large = np.zeros((4 * SIDE, 4 * SIDE), np.uint8)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,23 +80,24 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]
     data = save(
         {name: tensor.detach().contiguous() for name, tensor in tensors.items()}, {"format": FORMAT, **header}
     )
-    scratch: Path | None = None
+    scratch = path.with_name(
+        f".{path.name}.unfinished"
+    )  # always this name: what a killed save left is overwritten
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            scratch = Path(file.name)
+        with scratch.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         scratch.replace(path)
     except OSError as error:
-        if scratch is not None:
-            with contextlib.suppress(OSError):
-                scratch.unlink()
         raise CheckpointError(
             f"could not save {path}: {error.strerror or error}; free some space or choose another folder "
             "(what was saved there before is unharmed)"
         ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            scratch.unlink(missing_ok=True)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

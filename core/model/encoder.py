@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 
 import torch
 from einops import rearrange
@@ -31,15 +31,16 @@ class ConvStem(nn.Module):
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         halvings = settings.patch_size.bit_length() - 1
-        widths = [
-            1,
-            *(min(settings.stem_width << step, settings.dim) for step in range(halvings - 1)),
-            settings.dim,
-        ]
+        stages = [min(settings.stem_width << stage, settings.dim) for stage in range(halvings - 1)]
+        widths, strides = [1], []
+        for width in stages:
+            widths += [width] * settings.stem_depth
+            strides += [2] + [1] * (settings.stem_depth - 1)
+        widths, strides = [*widths, settings.dim], [*strides, 2]
         self.activation = ACTIVATIONS[settings.activation]
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
-            for before, after in itertools.pairwise(widths)
+            nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False)
+            for (before, after), stride in zip(pairwise(widths), strides, strict=True)
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths[1:])
         self.project = nn.Conv2d(settings.dim, settings.dim, 1)

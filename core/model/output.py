@@ -16,7 +16,7 @@ class Attentions:
     """From token to token of the encoder (the patches; of the digit model, the summary before them)."""
     decoder: list[Float[Tensor, "b heads q q"]] = field(default_factory=list)
     """From each token to those before it; 0 for those behind it."""
-    cross: list[Float[Tensor, "b heads q t"]] = field(default_factory=list)
+    cross: list[Float[Tensor, "b heads q p"]] = field(default_factory=list)
     """From each token to the patches; of the digit model, from its summary token."""
 
 

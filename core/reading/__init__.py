@@ -7,8 +7,9 @@ reading = Reader.from_checkpoint().read(Image.open("number.png"))
 print(reading.text, reading.probability)
 """
 
+from core.model.checkpoint import CheckpointError
 from core.reading.picture import PictureError
-from core.reading.reader import Reader
+from core.reading.reader import Reader, limit_threads
 from core.reading.reading import DigitReading, Reading
 
-__all__ = ["DigitReading", "PictureError", "Reader", "Reading"]
+__all__ = ["CheckpointError", "DigitReading", "PictureError", "Reader", "Reading", "limit_threads"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -14,7 +13,7 @@ from core import vocab
 from core.model.number_transformer import NumberTransformer
 from core.model.output import Output
 from core.reading.reader import Reader
-from core.reading.reading import Reading
+from core.reading.reading import Reading, on_picture
 
 Method = Literal["raw", "rollout", "gradient"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -23,12 +22,13 @@ METHODS: tuple[Method, ...] = get_args(Method)
 def attention_maps(
     reader: Reader, reading: Reading, method: Method = "raw", *, layer: int = -1, head: int | None = None
 ) -> np.ndarray:
-    """(digits, h, w) float32 maps over the picture, each with 1 at its highest place.
+    """(digits, h, w) float32 maps over the picture, 0 to 1, each with 1 at its highest place.
 
     raw: the attention of each digit's step to the patches, in one layer (the last if not told) and one head (their mean
     if not told). rollout: the same, followed back through the encoder's layers up to `layer` (Abnar & Zuidema 2020,
     arXiv:2005.00928). gradient: attention weighted by how much it raises the digit's score, in all layers up to `layer`
-    (Chefer et al. 2021, arXiv:2103.15679).
+    (Chefer et al. 2021, arXiv:2103.15679). A negative `layer` counts from the last.
+    Raises `ValueError` where there is no such layer or head, or where the reading holds no attention.
     """
     return on_picture(patch_weights(reader, reading, method, layer=layer, head=head), reading)
 
@@ -37,8 +37,14 @@ def patch_weights(
     reader: Reader, reading: Reading, method: Method = "raw", *, layer: int = -1, head: int | None = None
 ) -> np.ndarray:
     """(digits, rows, columns) float32 weights of the patches, by the methods of `attention_maps`."""
-    if reading.attention is None or not reading.digits:
+    if not reading.digits:
         return np.zeros((0, 1, 1), np.float32)
+    if reading.attention is None:
+        raise ValueError("the reading holds no attention; read the picture with with_attention=True")
+    layers = layer_count(reader, method)
+    _check("layer", layer, -layers, layers)
+    if head is not None:
+        _check("head", head, 0, reader.settings.model.heads)
     if method == "gradient":
         weights = _gradient(reader, reading, layer, head)
     else:
@@ -55,21 +61,15 @@ def patch_weights(
     return weights.reshape(len(reading.digits), *reading.attention.grid).numpy()
 
 
-def on_picture(weights: np.ndarray, reading: Reading) -> np.ndarray:
-    """(digits, rows, columns) weights of patches as (digits, h, w) float32 maps over the picture, 0 to 1."""
-    width, height = reading.size
-    strip_height, strip_width = reading.strip.shape
-    place = reading.placement
-    to_picture = np.array([[place.scale, 0, place.left], [0, place.scale, place.top]])
-    maps = np.zeros((len(weights), height, width), np.float32)
-    for index, weight in enumerate(weights):
-        on_strip = cv2.resize(
-            weight / max(float(weight.max()), 1e-9),
-            (strip_width, strip_height),
-            interpolation=cv2.INTER_CUBIC,
-        )
-        maps[index] = cv2.warpAffine(on_strip.clip(0, 1), to_picture, (width, height), flags=cv2.INTER_LINEAR)
-    return maps
+def layer_count(reader: Reader, method: Method) -> int:
+    """How many layers there are to choose from: raw looks at those that answer, the others go through the encoder's."""
+    model = reader.settings.model
+    return model.decoder_layers if method == "raw" and model.kind == "number" else model.encoder_layers
+
+
+def _check(name: str, value: int, first: int, behind: int) -> None:
+    if not first <= value < behind:
+        raise ValueError(f"{name} ({value}) does not exist; choose one from {max(first, 0)} to {behind - 1}")
 
 
 def _heads(weights: Float[Tensor, "heads q t"], head: int | None) -> Float[Tensor, "q t"]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 SMALLEST_SIDE = 4
 LARGEST_SIDE = 16_384
 LARGEST_AREA = 64_000_000
+_FULL_RANGES = (1.0, 255.0, 4095.0, 65535.0)  # of floats, bytes, and 12 and 16 bits
 
 Picture = np.ndarray | Image.Image
 """HW or HWC (1, 3 or 4 channels, RGB order) uint8 array, 0 to 255, or a PIL image of any mode."""
@@ -23,23 +26,30 @@ class PictureError(ValueError):
 def open_picture(path: Path) -> Image.Image:
     """The picture in a file, not yet decoded. Raises `PictureError`."""
     try:
-        return Image.open(path)
+        file = io.BytesIO(path.read_bytes())  # from memory, for nobody would close the file itself
     except FileNotFoundError as error:
-        raise PictureError(f"there is no file {path}; check the path") from error
-    except UnidentifiedImageError as error:
-        raise PictureError(f"{path} is not an image that can be decoded; save it as PNG or JPEG") from error
-    except (OSError, Image.DecompressionBombError) as error:
+        raise PictureError("there is no such file; check the path") from error
+    except OSError as error:
+        raise PictureError(f"it cannot be opened ({error.strerror}); check the path") from error
+    try:
+        with warnings.catch_warnings():  # `as_rgb` refuses what is too large, and before decoding it
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(file)
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"it is too large to decode; scale it to at most {_limit()}") from error
+    except Exception as error:  # decoders raise what they like on a broken file
         raise PictureError(
-            f"cannot open {path} ({error}); save it as a PNG or JPEG of at most {_limit()}"
+            "it is not an image that can be decoded, or it is cut off; save it as PNG or JPEG"
         ) from error
 
 
-def as_rgb(picture: Picture) -> np.ndarray:
+def as_rgb(picture: Picture | object) -> np.ndarray:
     """The picture as HWC uint8 RGB.
 
     Of an animation the first frame is taken, EXIF orientation is honoured, 16-bit and float modes are brought from their
-    own range to 0-255, and what is transparent lies on white, or on black where the ink itself is light.
-    Raises `PictureError` where it is empty, too small, too large, of another type, or cannot be decoded.
+    own range to 0-255, and what is transparent becomes paper: white, black under light ink, or what paper there is.
+    The result may be the array itself. Raises `PictureError` where the picture is empty, too small, too large, of
+    another type, or cannot be decoded.
     """
     if isinstance(picture, Image.Image):
         _check_size(picture.width, picture.height)
@@ -47,14 +57,16 @@ def as_rgb(picture: Picture) -> np.ndarray:
     if not isinstance(picture, np.ndarray):
         raise PictureError(
             f"cannot read a {type(picture).__name__} as a picture; pass a uint8 array (height x width, or with 1, 3 or 4 "
-            "channels) or a PIL image"
+            "channels) or a PIL image (Image.open(path))"
         )
     if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] not in (1, 3, 4)):
         raise PictureError(
             f"an array of shape {picture.shape} is not one picture; it must be height x width, or with 1, 3 or 4 channels"
         )
     _check_size(picture.shape[1], picture.shape[0])
-    if picture.dtype == np.uint16:
+    if picture.dtype == bool:
+        picture = picture.astype(np.uint8) * 255
+    if picture.dtype.kind == "u" and picture.dtype.itemsize == 2:
         picture = _to_uint8(picture)
     if picture.dtype != np.uint8:
         raise PictureError(
@@ -62,7 +74,7 @@ def as_rgb(picture: Picture) -> np.ndarray:
         )
     if picture.ndim == 2 or picture.shape[2] == 1:
         return cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_GRAY2RGB)
-    return _on_paper(picture) if picture.shape[2] == 4 else np.ascontiguousarray(picture)
+    return _on_paper(Image.fromarray(picture)) if picture.shape[2] == 4 else np.ascontiguousarray(picture)
 
 
 def as_gray(rgb: np.ndarray) -> np.ndarray:
@@ -95,27 +107,37 @@ def _from_pil(picture: Image.Image) -> np.ndarray:
         if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
             return cv2.cvtColor(_to_uint8(np.asarray(picture)), cv2.COLOR_GRAY2RGB)
         if picture.has_transparency_data:
-            return _on_paper(np.asarray(picture.convert("RGBA")))
+            return _on_paper(picture.convert("RGBA"))
         return np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except Exception as error:  # decoders raise what they like on a broken file
         raise PictureError(
             f"the picture cannot be decoded ({error}); it may be cut off: take a fresh copy"
         ) from error
 
 
 def _to_uint8(values: np.ndarray) -> np.ndarray:
-    """A wider range brought to 0-255: by its type where the picture fills it, else by its own darkest and brightest."""
-    low, high = float(values.min()), float(values.max())
-    if values.dtype == np.uint16 and high > 0x0FFF:
-        low, high = 0.0, 65535.0
-    return ((values.astype(np.float32) - low) * (255 / max(high - low, 1e-6))).clip(0, 255).astype(np.uint8)
+    """A wider range brought to 0-255: the narrowest usual one that holds the picture, so that a blank one stays blank."""
+    values = np.nan_to_num(values.astype(np.float32))
+    low, high = min(float(values.min()), 0.0), float(values.max())
+    full = next((full for full in _FULL_RANGES if high <= full), high)
+    return ((values - low) * (255 / (full - low))).clip(0, 255).astype(np.uint8)
 
 
-def _on_paper(rgba: np.ndarray) -> np.ndarray:
-    """RGBA laid on white paper, or on black where what is drawn is light."""
-    alpha = rgba[..., 3:].astype(np.float32) / 255
-    if alpha.min() == 1:
-        return np.ascontiguousarray(rgba[..., :3])
-    drawn = (rgba[..., :3] * alpha).sum() / max(3 * float(alpha.sum()), 1e-6)
-    paper = 0.0 if drawn > 127 and alpha.any() else 255.0
-    return (rgba[..., :3] * alpha + paper * (1 - alpha)).astype(np.uint8)
+def _on_paper(rgba: Image.Image) -> np.ndarray:
+    """An RGBA picture with paper where it is transparent."""
+    background = Image.new("RGB", rgba.size, (_paper_under(np.asarray(rgba)),) * 3)
+    background.paste(rgba, mask=rgba.getchannel("A"))
+    return np.asarray(background)
+
+
+def _paper_under(rgba: np.ndarray) -> int:
+    """The gray level of the paper that belongs under an HWC uint8 RGBA picture."""
+    step = max(min(rgba.shape[:2]) // 256, 1)
+    some = rgba[::step, ::step]
+    drawn = some[..., :3].mean(axis=2)[some[..., 3] > 127]
+    if not drawn.size:
+        return 255
+    usual = float(np.median(drawn))
+    if (np.abs(drawn - usual) > 64).mean() > 0.01:  # ink and its own paper
+        return round(usual)
+    return 0 if usual > 127 else 255  # ink alone

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -99,12 +100,14 @@ class Reader:
         """A box in shares of the strip as pixels of the picture, cut at its edges."""
         width, height = self.settings.canvas.width, self.settings.canvas.height
         left, top, right, bottom = (shares * torch.tensor([width, height, width, height])).tolist()
-        return (
-            min(max(placement.left + left * placement.scale, 0.0), size[0]),
-            min(max(placement.top + top * placement.scale, 0.0), size[1]),
-            min(max(placement.left + right * placement.scale, 0.0), size[0]),
-            min(max(placement.top + bottom * placement.scale, 0.0), size[1]),
-        )
+
+        def across(x: float) -> float:
+            return min(max(placement.left + x * placement.scale, 0.0), float(size[0]))
+
+        def down(y: float) -> float:
+            return min(max(placement.top + y * placement.scale, 0.0), float(size[1]))
+
+        return across(left), down(top), across(right), down(bottom)
 
     def _attention(self, output: Output, digits: int) -> Attention:
         """The attention of the first reading of a batch, for its digits only."""
@@ -115,8 +118,14 @@ class Reader:
             encoder=torch.stack([weights[0] for weights in found.encoder]).numpy(),
             decoder=torch.stack([weights[0] for weights in found.decoder]).numpy()
             if found.decoder
-            else np.zeros((0, 0, 0, 0)),
+            else np.zeros((0, 0, 0, 0), np.float32),
         )
+
+
+def limit_threads(count: int) -> None:
+    """Let all readers of this process together use `count` processor threads; one strip gains nothing from a second."""
+    torch.set_num_threads(count)
+    cv2.setNumThreads(count)
 
 
 def _milliseconds(since: float) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import cv2
 import numpy as np
 
 from core.data.strip import Placement
@@ -25,12 +27,13 @@ class DigitReading:
 
 @dataclass(frozen=True)
 class Attention:
-    """The attention of one reading as arrays; every row sums to 1."""
+    """The attention of one reading as arrays. Every row sums to 1, but for the digit model's `cross`."""
 
     grid: tuple[int, int]
     """Rows and columns of patches on the strip."""
     cross: np.ndarray
-    """(layers, heads, digits, patches) float32: from each digit to the patches."""
+    """(layers, heads, digits, patches) float32: from each digit to the patches. The digit model's layers are those of its
+    encoder, whose summary token keeps a part of its attention to itself."""
     encoder: np.ndarray
     """(layers, heads, tokens, tokens) float32: from token to token of the encoder."""
     decoder: np.ndarray
@@ -58,3 +61,49 @@ class Reading:
     """None where no ink was found, or none was asked for."""
     timings: dict[str, float]
     """Milliseconds: prepare, model, total."""
+
+    @property
+    def attention_maps(self) -> np.ndarray:
+        """(digits, h, w) float32 maps over the picture, 0 to 1: where each digit's step looked, in the last layer.
+
+        `explain.attention_maps` has the other layers, single heads and other methods. Made anew at each access.
+        """
+        if self.attention is None:
+            return np.zeros((0, self.size[1], self.size[0]), np.float32)
+        weights = self.attention.cross[-1].mean(axis=0)
+        return on_picture(weights.reshape(len(self.digits), *self.attention.grid), self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was read, ready for JSON; without strip and attention, which are pictures."""
+        return {
+            "text": self.text,
+            "probability": self.probability,
+            "digits": [
+                {
+                    "value": digit.value,
+                    "probability": digit.probability,
+                    "runners_up": dict(digit.runners_up),
+                    "box": list(digit.box),
+                }
+                for digit in self.digits
+            ],
+            "box": None if self.box is None else list(self.box),
+            "size": list(self.size),
+            "milliseconds": dict(self.timings),
+        }
+
+
+def on_picture(weights: np.ndarray, reading: Reading) -> np.ndarray:
+    """(digits, rows, columns) weights of patches as (digits, h, w) float32 maps over the picture, each with 1 at its highest."""
+    width, height = reading.size
+    strip_height, strip_width = reading.strip.shape
+    place = reading.placement
+    # Both count pixels from their centres.
+    shift = (place.scale - 1) / 2
+    to_picture = np.array([[place.scale, 0, place.left + shift], [0, place.scale, place.top + shift]])
+    maps = np.zeros((len(weights), height, width), np.float32)
+    for weight, found in zip(weights, maps, strict=True):
+        on_strip = cv2.resize(weight, (strip_width, strip_height), interpolation=cv2.INTER_CUBIC).clip(min=0)
+        cv2.warpAffine(on_strip, to_picture, (width, height), dst=found, flags=cv2.INTER_LINEAR)
+        found /= max(float(found.max()), 1e-12)
+    return maps

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from core import vocab
-from core.config import CanvasSettings, RunSettings, TrainingSettings
+from core.config import CanvasSettings, RunSettings, TrainingSettings, validated
 from core.data.canvas import Canvases, make_canvases
 from core.data.mnist import Mnist
 from core.data.strip import strip
@@ -37,7 +38,11 @@ STATE = "state.safetensors"
 BEST = "best.safetensors"
 """In a run's folder: the checkpoint that validated best so far."""
 
-_VALIDATION_SEED = 1 << 40  # training batches take their seeds from below
+_VALIDATION_SEED = 0
+
+
+class TrainingDiverged(Exception):
+    """The loss is no longer a number; what was kept as the best so far is unharmed."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +72,23 @@ class Epoch:
     """Length of the training so far, earlier sittings included."""
 
 
-def fit(settings: RunSettings, mnist: Mnist, folder: Path, *, resume: bool = False) -> Iterator[Step | Epoch]:
+def fit(
+    settings: RunSettings,
+    mnist: Mnist,
+    folder: Path,
+    *,
+    start: Checkpoint | None = None,
+    resume: bool = False,
+) -> Generator[Step | Epoch, None, None]:
     """Train, and yield a record for each step and round. `folder` receives `STATE` and `BEST`.
 
+    With `start` the model begins with the weights of a checkpoint of the same model settings, not with random ones.
+
     Every batch follows from the seed and its step alone, so a training that was cut off anywhere goes on from its last
-    saved state to the same bits. Closing the iterator saves the state at the step that was reached.
-    Raises `CheckpointError` where there is nothing to resume, or where there is something and `resume` is false.
+    saved state to the same bits. Closing the iterator saves the state at the step that was reached; an error in the
+    middle of a step does not, or half a step would be taken for a whole one.
+    Raises `CheckpointError` where there is nothing to resume, where there is something and `resume` is false, and where
+    what is there was trained with other settings or on other digits, and `TrainingDiverged`.
     """
     choices = settings.training
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,9 +97,12 @@ def fit(settings: RunSettings, mnist: Mnist, folder: Path, *, resume: bool = Fal
     model = build(settings).train()
     optimizers = _optimizers(model, choices)
     progress = _Progress()
+    header = {"settings": settings.model_dump_json(), "data": mnist.checksum}
     if resume:
-        progress = _load_state(folder / STATE, settings, model, optimizers)
-    elif (folder / STATE).exists():
+        progress = _load_state(folder / STATE, header, model, optimizers)
+    elif start is not None:
+        _begin_with(model, settings, start)
+    if not resume and (folder / STATE).exists():
         raise CheckpointError(
             f"{folder} already holds a training; pass --resume to go on with it, or choose another folder"
         )
@@ -91,18 +110,11 @@ def fit(settings: RunSettings, mnist: Mnist, folder: Path, *, resume: bool = Fal
     started = time.perf_counter() - progress.seconds
 
     try:
-        while progress.step < choices.steps:
-            begun = time.perf_counter()
-            torch.manual_seed(choices.seed * 1_000_003 + progress.step)  # what dropout draws
-            rate = _schedule(progress.step, choices)
-            loss, parts = _learn(model, optimizers, learn, settings, progress.step, rate)
-            progress.step += 1
-            progress.seconds = time.perf_counter() - started
-            if progress.step % choices.save_every == 0:
-                _save_state(folder / STATE, settings, model, optimizers, progress)
-            yield Step(progress.step, loss, parts, rate, time.perf_counter() - begun)
-            if progress.step % choices.steps_per_epoch == 0:
+        while progress.epoch < choices.epochs:
+            rounds, rest = divmod(progress.step, choices.steps_per_epoch)
+            if not rest and progress.epoch < rounds:
                 epoch = _validate(model, settings, check, mnist, progress)
+                progress.epoch = epoch.epoch
                 if epoch.is_best:
                     progress.best = epoch.scores["score"]
                     about = {"epoch": epoch.epoch, "step": epoch.step, "validation": epoch.scores}
@@ -110,8 +122,37 @@ def fit(settings: RunSettings, mnist: Mnist, folder: Path, *, resume: bool = Fal
                     about |= {"data": mnist.checksum, "sample": mnist.is_sample}
                     save_checkpoint(folder / BEST, Checkpoint(model, settings, about))
                 yield epoch
-    finally:
-        _save_state(folder / STATE, settings, model, optimizers, progress)
+                continue
+            begun = time.perf_counter()
+            torch.manual_seed(_seed(progress.step, choices))  # what dropout draws
+            rate = _schedule(progress.step, choices)
+            loss, parts = _learn(model, optimizers, learn, settings, progress.step, rate)
+            if not math.isfinite(loss):
+                raise TrainingDiverged(
+                    f"the loss is {loss} at step {progress.step + 1}; train with a lower learning_rate "
+                    f"({choices.learning_rate}) or muon_learning_rate ({choices.muon_learning_rate})"
+                )
+            progress.step += 1
+            progress.seconds = time.perf_counter() - started
+            if progress.step % choices.save_every == 0:
+                _save_state(folder / STATE, header, model, optimizers, progress)
+            yield Step(progress.step, loss, parts, rate, time.perf_counter() - begun)
+    except GeneratorExit:
+        _save_state(folder / STATE, header, model, optimizers, progress)
+        raise
+    _save_state(folder / STATE, header, model, optimizers, progress)
+
+
+def _begin_with(model: Model, settings: RunSettings, start: Checkpoint) -> None:
+    """Give the model the weights of a checkpoint. Raises `CheckpointError` where they do not fit."""
+    try:
+        if start.settings.model != settings.model:
+            raise ValueError("its model settings differ")
+        model.load_state_dict(start.model.state_dict())
+    except (ValueError, RuntimeError) as error:  # learned positions also depend on the canvas
+        raise CheckpointError(
+            "the checkpoint to start from does not fit these settings; train with the same model settings, or without it"
+        ) from error
 
 
 @dataclass
@@ -119,6 +160,8 @@ class _Progress:
     """How far a training has come."""
 
     step: int = 0
+    epoch: int = 0
+    """The last round that was validated; a training can be cut off between a round's last step and its validation."""
     best: float = -1.0
     seconds: float = 0.0
 
@@ -133,7 +176,7 @@ def _learn(
 ) -> tuple[float, dict[str, float]]:
     """One batch: made, read, compared, learned from."""
     choices = settings.training
-    batch = make_canvases(tiles, settings.canvas, choices.batch_size, seed=(choices.seed << 32) + step)
+    batch = make_canvases(tiles, settings.canvas, choices.batch_size, seed=_seed(step, choices))
     terms = losses(model, batch, choices)
     weights = {"reading": 1.0, "alignment": choices.alignment_weight, "boxes": choices.box_weight}
     loss = sum((weights[name] * term for name, term in terms.items()), torch.zeros(()))
@@ -228,6 +271,11 @@ def _optimizers(model: Model, choices: TrainingSettings) -> list[torch.optim.Opt
     return optimizers
 
 
+def _seed(step: int, choices: TrainingSettings) -> int:
+    """Of all that is random in a step. torch's generators look at 32 bits of a seed, so it must differ in those."""
+    return (choices.seed * 1_000_003 + step) % 2**32
+
+
 def _schedule(step: int, choices: TrainingSettings) -> float:
     """Learning rate as a share of its peak: a rise, a plateau, a straight fall to zero."""
     warmup = min(choices.warmup_steps, choices.steps // 10)
@@ -275,29 +323,43 @@ def _joined(parts: list[Readings]) -> Readings:
 
 def _save_state(
     path: Path,
-    settings: RunSettings,
+    header: dict[str, str],
     model: Model,
     optimizers: list[torch.optim.Optimizer],
     progress: _Progress,
 ) -> None:
-    """Weights and what the optimisers remember, as tensors; how far it came, as JSON."""
+    """Weights and what the optimisers remember, as tensors; settings, data and how far it came, as the header."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for number, optimizer in enumerate(optimizers):
         for index, memory in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{index}.{name}": value for name, value in memory.items()}
-    write_tensors(
-        path, tensors, {"settings": settings.model_dump_json(), "progress": json.dumps(asdict(progress))}
-    )
+    write_tensors(path, tensors, {**header, "progress": json.dumps(asdict(progress))})
 
 
 def _load_state(
-    path: Path, settings: RunSettings, model: Model, optimizers: list[torch.optim.Optimizer]
+    path: Path, expected: dict[str, str], model: Model, optimizers: list[torch.optim.Optimizer]
 ) -> _Progress:
     """Put everything back as `_save_state` found it. Raises `CheckpointError`."""
     tensors, header = read_tensors(path)
-    if header.get("settings") != settings.model_dump_json():
+    try:
+        progress = _Progress(**json.loads(header["progress"]))
+        before = validated(RunSettings, json.loads(header["settings"]), source=str(path)).model_dump()
+    except (KeyError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{path} holds no training of ours ({error}); choose another folder") from error
+    now = json.loads(expected["settings"])
+    changed = [
+        f"{group}.{name} was {before[group][name]}, is {value}"
+        for group, values in now.items()
+        for name, value in values.items()
+        if before[group][name] != value
+    ]
+    if changed:
         raise CheckpointError(
-            f"{path} was trained with other settings; resume with the settings it was started with"
+            f"{path} was trained with other settings ({'; '.join(changed)}); resume with those, or choose another folder"
+        )
+    if header.get("data", expected["data"]) != expected["data"]:
+        raise CheckpointError(
+            f"{path} was trained on other digits; resume with the same (all of MNIST, or its sample with --sample)"
         )
     model.load_state_dict(
         {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
@@ -309,4 +371,4 @@ def _load_state(
                 _, _, index, slot = name.split(".")
                 memory.setdefault(int(index), {})[slot] = tensor
         optimizer.load_state_dict({"state": memory, "param_groups": optimizer.state_dict()["param_groups"]})
-    return _Progress(**json.loads(header["progress"]))
+    return progress

@@ -50,10 +50,10 @@ class Scores:
     """Share of the strings that were read without any error."""
     by_length: dict[int, float]
     """Exact match for each true length; length 0 is "nothing there" answered with nothing."""
-    digit_accuracy: float
-    """Share of the true digits that were read at their place."""
-    character_error_rate: float
-    """Edit distance over the number of true digits (Levenshtein 1966)."""
+    digit_accuracy: float | None
+    """Share of the true digits that were read at their place; None where there were none."""
+    character_error_rate: float | None
+    """Edit distance over the number of true digits (Levenshtein 1966); None where there were none."""
     calibration_error: float
     """Expected calibration error of the strings' probabilities, 15 equal bins (Guo et al. 2017, arXiv:1706.04599)."""
 
@@ -91,7 +91,7 @@ def score(readings: Readings, calibration: float = 1.0) -> Scores:
     right = torch.tensor([text == truth for text, truth in zip(readings.texts, readings.truths, strict=True)])
     lengths = torch.tensor([len(truth) for truth in readings.truths])
     pairs = list(zip(readings.texts, readings.truths, strict=True))
-    digits = max(int(lengths.sum()), 1)
+    digits = int(lengths.sum())
     in_place = sum(read == true for text, truth in pairs for read, true in zip(text, truth, strict=False))
     return Scores(
         count=len(pairs),
@@ -99,8 +99,8 @@ def score(readings: Readings, calibration: float = 1.0) -> Scores:
         by_length={
             length: right[lengths == length].float().mean().item() for length in sorted(set(lengths.tolist()))
         },
-        digit_accuracy=in_place / digits,
-        character_error_rate=sum(edit_distance(text, truth) for text, truth in pairs) / digits,
+        digit_accuracy=in_place / digits if digits else None,
+        character_error_rate=sum(edit_distance(*pair) for pair in pairs) / digits if digits else None,
         calibration_error=expected_calibration_error(readings.probabilities(calibration), right),
     )
 

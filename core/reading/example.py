@@ -1,0 +1,37 @@
+"""A seed in, a picture of a number out that no model was trained on: test digits of the bundled MNIST sample, set in a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from core.config import CanvasSettings
+from core.data.canvas import make_canvases
+from core.data.mnist import load_sample
+from core.data.tiles import Tiles, make_tiles
+
+_CANVAS = CanvasSettings(height=64, width=256, min_digits=3, max_digits=4, empty_share=0.0, difficulty=0.5)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture and what is written on it."""
+
+    picture: np.ndarray
+    """HW uint8, 160 x 640."""
+    text: str
+
+
+def example_tiles() -> Tiles:
+    """What examples are made of. Takes a moment: keep it. Raises `DataUnavailable` where the sample is damaged."""
+    return make_tiles(load_sample().split("test"))
+
+
+def example(tiles: Tiles, seed: int) -> Example:
+    """Three or four digits as a camera might see them. Same seed, same picture."""
+    canvases = make_canvases(tiles, _CANVAS, 1, seed)
+    gray = (canvases.pictures[0, 0] * 255).byte().numpy()
+    text = "".join(map(str, canvases.labels[0, : int(canvases.lengths[0])].tolist()))
+    return Example(cv2.resize(gray, (640, 160), interpolation=cv2.INTER_CUBIC), text)
