@@ -1,0 +1,83 @@
+"""python -m benchmarks.pictures SET [SET ...] [--checkpoint FILE] [--misses N]: exact match on pictures of one's own.
+
+A SET is a folder with pictures and `labels.csv` (file name, number; one header line), or an .npz file that holds arrays
+`NAME_canvases` (n, h, w) uint8 and `NAME_labels` (n,) text. Every picture goes through the whole `Reader.read`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.reading import Reader
+from core.reading.picture import Picture, open_picture
+from core.training.metrics import edit_distance
+
+
+def main() -> None:
+    """Print a row for each set."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pictures", description=__doc__)
+    parser.add_argument("sets", type=Path, nargs="+")
+    parser.add_argument("--checkpoint", type=Path, default=None, help="other than the bundled number model")
+    parser.add_argument("--misses", type=int, default=0, help="print that many misreadings of each set")
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    reader = Reader.from_checkpoint(chosen.checkpoint)
+    for path in chosen.sets:
+        for name, pictures in _sets(path):
+            _report(reader, name, pictures, chosen.misses)
+
+
+def _sets(path: Path) -> Iterator[tuple[str, list[tuple[str, Picture, str]]]]:
+    """Each set's name, and the name, picture and number of each of its pictures."""
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            for key in arrays.files:
+                if key.endswith("_canvases"):
+                    name = key.removesuffix("_canvases")
+                    labels = arrays[f"{name}_labels"]
+                    yield name, [(str(i), canvas, str(labels[i])) for i, canvas in enumerate(arrays[key])]
+    else:
+        with (path / "labels.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))[1:]
+        yield path.name, [(name, open_picture(path / name), label) for name, label in rows]
+
+
+def _report(reader: Reader, name: str, pictures: list[tuple[str, Picture, str]], misses: int) -> None:
+    """Exact match, wrong lengths, character error rate, refusals, median time, and exact match by length."""
+    readings = [
+        (file, reader.read(picture, with_attention=False), label) for file, picture, label in pictures
+    ]
+    texts = [(reading.text, label) for _, reading, label in readings]
+    by_length = defaultdict(list)
+    for text, label in texts:
+        by_length[len(label)].append(text == label)
+    count = len(texts)
+    exact = sum(text == label for text, label in texts) / count
+    lengths = sum(len(text) != len(label) for text, label in texts) / count
+    errors = sum(edit_distance(text, label) for text, label in texts) / sum(len(label) for _, label in texts)
+    refused = sum(not text for text, _ in texts) / count
+    milliseconds = statistics.median(reading.timings["total"] for _, reading, _ in readings)
+    print(
+        f"{name:<20}{count:>6} pictures  exact {exact:.1%}  wrong length {lengths:.1%}  CER {errors:.1%}  "
+        f"refused {refused:.1%}  {milliseconds:.1f} ms"
+    )
+    print(
+        " " * 20
+        + "  by length: "
+        + ", ".join(f"{n}: {statistics.mean(v):.1%}" for n, v in sorted(by_length.items()))
+    )
+    wrong = [(file, reading, label) for file, reading, label in readings if reading.text != label]
+    for file, reading, label in wrong[:misses]:
+        print(f"    {file}: {label} read as {reading.text or 'nothing'} ({reading.probability:.0%})")
+
+
+if __name__ == "__main__":
+    main()
