@@ -247,3 +247,20 @@ def test_unseen_scribbles_are_others_than_those_of_training(sample: Mnist) -> No
     seen, unseen = (make_tiles(digits, unseen=unseen).images[len(digits) :] for unseen in (False, True))
     known = {tile.numpy().tobytes() for tile in seen}
     assert np.mean([tile.numpy().tobytes() not in known for tile in unseen]) > 0.5
+
+
+@pytest.mark.parametrize("difficulty", [0.0, 1.0])
+def test_neighbours_overlap_by_two_fifths_of_the_narrower_at_most(difficulty: float, tiles: Tiles) -> None:
+    settings = CanvasSettings(difficulty=difficulty, empty_share=0.0, min_digits=2)
+    made = make_canvases(tiles, settings, 600, 5)
+    left, right = made.boxes[..., 0], made.boxes[..., 2]
+    both = torch.arange(1, settings.max_digits) < made.lengths[:, None]
+    overlap = (right[:, :-1] - left[:, 1:])[both]
+    narrower = torch.minimum((right - left)[:, 1:], (right - left)[:, :-1])[both]
+    assert (overlap <= 0.4 * narrower + 1).all()  # boxes stand on whole pixels
+    assert (overlap > 0.3 * narrower).float().mean() > 0.03
+
+
+def test_a_blank_picture_has_no_number_for_its_edge_to_spare(tiles: Tiles) -> None:
+    made = make_canvases(tiles, CanvasSettings(empty_share=1.0), 400, 5)
+    assert (made.extents[:, 1] > made.extents[:, 0]).all()

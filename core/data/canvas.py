@@ -14,6 +14,7 @@ from core.data.camera import EFFECTS, draw_strengths, photograph
 from core.data.tiles import SIDE, Tiles
 
 _BORDER = 1  # pixels between the outermost ink and the canvas's edge
+_OVERLAP = 0.4  # of the narrower of two neighbours, at most
 _VISIBLE = 0.25  # ink at least this strong counts for a digit's box
 
 
@@ -80,7 +81,11 @@ def make_canvases(
     ).float()
     boxes = boxes * ~empty[:, None, None]
 
-    number = torch.where(filled, lefts, width).amin(1), _rights(lefts, spans, filled).amax(1)
+    none = ~filled.any(1)
+    number = (
+        torch.where(filled, lefts, width).amin(1).masked_fill(none, 0),
+        _rights(lefts, spans, filled).amax(1).masked_fill(none, width),
+    )
     pictures, extents = photograph(ink, strengths, torch.stack(number, 1).float(), generator)
     labels = tiles.labels[chosen] * (filled & ~empty[:, None])
     return Canvases(pictures, extents, labels, torch.where(empty, 0, slots), boxes, strengths)
@@ -149,17 +154,19 @@ def _lay_out(
     widths, heights = extent(matrix(size))
     size *= ((height - 2 * _BORDER - 1) / heights).clamp(max=1)
     widths, _ = extent(matrix(size))
-    gaps = torch.maximum(gap * height * 0.7, -0.4 * torch.minimum(widths, widths.roll(1, 1)))
+    gaps = gap * height * 0.7
     needed = (torch.where(filled, widths + gaps.clamp(min=0) + 2, 0)).sum(1, keepdim=True)
     shrink = ((width - 2 * _BORDER) / needed.clamp(min=1)).clamp(max=1)
     size, gaps = size * shrink, gaps * shrink
 
-    along = (torch.arange(longest) - filled.sum(1, keepdim=True) / 2 + 0.5) * size.mean(1, keepdim=True) * 18
+    number = filled.sum(1, keepdim=True).clamp(min=1)
+    mean_size = torch.where(filled, size, 0).sum(1, keepdim=True) / number
+    along = (torch.arange(longest) - number / 2 + 0.5) * mean_size * 18
     size = size * (1 - 0.25 * perspective.abs() + 0.25 * perspective * (along / (width / 2)).clamp(-1, 1))
     matrices = matrix(size)
     _, heights = extent(matrices)
     free = ((height - heights) / 2 - _BORDER).clamp(min=0)
-    line = uniform(-1.0, 1.0) * 0.6 * free.amin(1, keepdim=True)
+    line = uniform(-1.0, 1.0) * 0.6 * torch.where(filled, free, height).amin(1, keepdim=True)
     middles = height / 2 + (line + slope * along + normal(0.04) * height).clamp(-free, free)
     return _Layout(matrices, middles, gaps)
 
@@ -228,6 +235,8 @@ def _place(
     """Column at which the ink of each digit begins: gaps are measured between ink and ink, the whole lies anywhere that fits."""
     widths = torch.zeros(filled.shape)
     widths[filled] = (spans[:, 1] - spans[:, 0]).float()
+    # Measured on the ink itself: more overlap than that, and nobody could read what is written.
+    gaps = torch.maximum(gaps, -_OVERLAP * torch.minimum(widths, widths.roll(1, 1)))
     advance = widths + gaps.roll(-1, 1)
     starts = torch.cat([torch.zeros(len(widths), 1), advance.cumsum(1)[:, :-1]], 1)
     end = torch.where(filled, starts + widths, 0).amax(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""A seed in, a picture of a number out that no model was trained on: test digits of the bundled MNIST sample, set in a row."""
+"""A seed in, a picture of a number out that no model was trained on: test digits of MNIST, set in a row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from core.config import CanvasSettings
 from core.data.canvas import make_canvases
-from core.data.mnist import load_sample
+from core.data.mnist import Mnist
 from core.data.tiles import Tiles, make_tiles
 
 _CANVAS = CanvasSettings(height=64, width=256, min_digits=3, max_digits=4, empty_share=0.0, difficulty=0.5)
@@ -24,9 +24,9 @@ class Example:
     text: str
 
 
-def example_tiles() -> Tiles:
-    """What examples are made of. Takes a moment: keep it. Raises `DataUnavailable` where the sample is damaged."""
-    return make_tiles(load_sample().split("test"))
+def example_tiles(mnist: Mnist) -> Tiles:
+    """What examples are made of. Takes a moment: keep it."""
+    return make_tiles(mnist.split("test"))
 
 
 def example(tiles: Tiles, seed: int) -> Example:

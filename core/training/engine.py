@@ -38,7 +38,7 @@ STATE = "state.safetensors"
 BEST = "best.safetensors"
 """In a run's folder: the checkpoint that validated best so far."""
 
-_VALIDATION_SEED = 0
+_VALIDATION_SEED = 1 << 31  # training takes its seeds from below
 
 
 class TrainingDiverged(Exception):
