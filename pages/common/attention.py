@@ -1,0 +1,178 @@
+"""A reading in; on the page: where the model looked for each digit, on the picture and on the strip it saw."""
+
+import json
+from collections.abc import Callable
+from time import perf_counter
+from typing import Final, NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from core.reading import Reader, Reading
+from core.reading.explain import METHODS, Method, layer_count, patch_weights
+from core.reading.overlay import overlay, png, strip_picture
+from core.reading.palette import position_colour
+from core.reading.reading import on_picture
+
+_ALL: Final = -1
+"""What the choice of a digit holds while all are shown."""
+
+_NAMES: Final[dict[Method, str]] = {"raw": "Raw", "rollout": "Rollout", "gradient": "Gradient-weighted"}
+_EXPLAINED: Final[dict[Method, str]] = {
+    "raw": "How strongly each patch counted when the model wrote the digit: the weights of one layer, as they are. "
+    "From [Attention Is All You Need](https://arxiv.org/abs/1706.03762), Vaswani et al. 2017.",
+    "rollout": "Follows the attention back through the encoder, where patches exchange what they know, to the patches "
+    "that the knowledge came from. From "
+    "[Quantifying Attention Flow in Transformers](https://arxiv.org/abs/2005.00928), Abnar & Zuidema 2020.",
+    "gradient": "Counts only attention that raised the score of the digit: what was looked at but not used fades. From "
+    "[Generic Attention-model Explainability](https://arxiv.org/abs/2103.15679), Chefer et al. 2021.",
+}
+
+
+class Look(NamedTuple):
+    """Which attention a visitor wants to see; digits, layers and heads are counted from 0, None is all of them."""
+
+    digit: int | None
+    method: Method
+    layer: int
+    head: int | None
+
+
+SIMPLEST: Final = Look(digit=None, method="raw", layer=-1, head=None)
+
+
+class Seen(NamedTuple):
+    """The pictures of it."""
+
+    picture: np.ndarray
+    """HWC uint8 RGB, the overlay."""
+    strip: np.ndarray
+    """HWC uint8 RGB, the strip with its patches."""
+    milliseconds: float
+    """What the maps took."""
+
+
+def attention_of(reader: Reader, reading: Reading, rgb: np.ndarray, look: Look) -> Seen:
+    """The picture, HWC uint8 RGB, and the strip with the attention that `look` asks for."""
+    started = perf_counter()
+    weights = patch_weights(reader, reading, look.method, layer=look.layer, head=look.head)
+    maps = on_picture(weights, reading)
+    elapsed = 1e3 * (perf_counter() - started)
+    return Seen(
+        overlay(rgb, reading, maps, digit=look.digit),
+        strip_picture(reading, reader.settings.model, weights, digit=look.digit),
+        elapsed,
+    )
+
+
+def choose_look(reader: Reader, reading: Reading, *, key: str) -> Look:
+    """The controls: which digit, by which method, in which layer and head. They keep what was chosen."""
+    count = len(reading.digits)
+    digit = _ALL
+    if count > 1:
+        st.html(_coloured(f"{key}-digit", count))
+        digit = _choose(
+            "Digit",
+            range(_ALL, count),
+            lambda index: "All" if index == _ALL else reading.text[index],
+            default=_ALL,
+            key=f"{key}-digit",
+        )
+    number = _choose("Method", range(len(METHODS)), lambda index: _NAMES[METHODS[index]], key=f"{key}-method")
+    method = METHODS[number]
+    st.markdown(_EXPLAINED[method])
+    layers, heads = layer_count(reader, method), reader.settings.model.heads
+    with st.container(horizontal=True, gap="medium"):
+        layer = layers
+        if layers > 1:
+            label = _layers_of(reader, method)
+            layer = _choose(label, range(1, layers + 1), str, default=layers, key=f"{key}-layer-{label}")
+        head = _choose("Head", range(heads + 1), lambda index: str(index or "Mean"), key=f"{key}-head")
+    return Look(None if digit == _ALL else digit, method, layer - 1, head - 1 if head else None)
+
+
+def described(reading: Reading, look: Look) -> str:
+    """The overlay in words, for those who cannot see it."""
+    which = (
+        f"the digit {reading.text[look.digit]}" if look.digit is not None else f"each digit of {reading.text}"
+    )
+    return f"The picture, coloured where the model looked for {which}."
+
+
+def say_strip(reader: Reader, reading: Reading) -> None:
+    """What the strip is."""
+    settings = reader.settings
+    height, width = settings.canvas.height, settings.canvas.width
+    rows, columns = settings.model.grid(height, width)
+    side = settings.model.patch_size
+    tinted = ", tinted by how much it counted" if reading.text else ""
+    st.markdown(
+        f"The ink, cut out, centred and evened to a strip of {width} × {height} pixels. It enters the transformer as "
+        f"{rows * columns} patches of {side} × {side}, {rows} rows of {columns}; each is one square here{tinted}."
+    )
+
+
+def say_timings(reading: Reading, seen: Seen) -> None:
+    """How long it took, on one processor thread."""
+    took = reading.timings
+    maps = f", and {seen.milliseconds:.1f} ms for the attention" if reading.text else ""
+    st.caption(
+        f"Read in {took['total']:.1f} ms: {took['prepare']:.1f} ms to find and even out the ink, "
+        f"{took['model']:.1f} ms for the model{maps}. One processor thread."
+    )
+
+
+def save_buttons(reading: Reading, seen: Seen, *, key: str) -> None:
+    """Downloads: the overlay as a picture, the reading as JSON."""
+    name = reading.text or "nothing"
+    with st.container(horizontal=True):
+        st.download_button(
+            "Overlay (PNG)",
+            png(seen.picture),
+            f"attention-{name}.png",
+            "image/png",
+            icon=":material/download:",
+            key=f"{key}-png",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Reading (JSON)",
+            json.dumps(reading.to_dict(), indent=2),
+            f"reading-{name}.json",
+            "application/json",
+            icon=":material/download:",
+            key=f"{key}-json",
+            on_click="ignore",
+        )
+
+
+def _choose(label: str, options: range, name: Callable[[int], str], *, key: str, default: int = 0) -> int:
+    """One of a few, kept for the whole visit; `default` where nothing was chosen, or what was is no longer there."""
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = default
+    chosen = st.segmented_control(
+        label,
+        options,
+        format_func=name,
+        key=key,
+        required=True,
+        persist_state="session",
+    )
+    return default if chosen is None else chosen
+
+
+def _layers_of(reader: Reader, method: Method) -> str:
+    """What the choice of a layer is called."""
+    if method != "raw":
+        return "Encoder, up to layer"
+    return "Decoder layer" if reader.settings.model.kind == "number" else "Encoder layer"
+
+
+def _coloured(key: str, count: int) -> str:
+    """A style sheet that writes each digit of the choice in the colour of its position."""
+    rules = "".join(
+        f".st-key-{key} [role=radio]:nth-of-type({position + 2}) p "
+        f"{{ color: {position_colour(position)}; font-weight: 600; }}"
+        for position in range(count)
+    )
+    return f"<style>{rules}</style>"

@@ -1,0 +1,54 @@
+"""The plan of the app: every screen that exists, in the order of the navigation, each title and purpose written once."""
+
+from typing import Final, NamedTuple
+
+
+class Screen(NamedTuple):
+    """One page of the app; `path` is its file under pages/ without the suffix, such as `read/draw`."""
+
+    path: str
+    title: str
+    icon: str
+    purpose: str
+
+    @property
+    def file(self) -> str:
+        """What st.Page, st.page_link and AppTest.switch_page call this page."""
+        return f"pages/{self.path}.py"
+
+
+HOME: Final = Screen(
+    "start/home",
+    "Home",
+    ":material/home:",
+    "Write a number, and watch a Vision Transformer find it, read it digit by digit, and say how sure it is.",
+)
+
+DRAW: Final = Screen(
+    "read/draw",
+    "Draw",
+    ":material/draw:",
+    "Write a number. It is read each time the pen leaves the paper, and you see where the model looked.",
+)
+
+# A page is listed here once its file exists (a test compares the two); the folder is the section's.
+SECTIONS: Final[dict[str, list[Screen]]] = {
+    "Start": [HOME],
+    "Read": [DRAW],
+}
+
+
+def screens() -> list[Screen]:
+    """Every screen of the app, in the order of the navigation."""
+    return [screen for section in SECTIONS.values() for screen in section]
+
+
+def screen(path: str) -> Screen:
+    """The screen at `path`, such as `read/draw`."""
+    for candidate in screens():
+        if candidate.path == path:
+            return candidate
+    known = ", ".join(candidate.path for candidate in screens())
+    raise ValueError(
+        f"path ({path!r}) is not in the plan of the app; list it in SECTIONS or use one of: {known}"
+    )

@@ -1,0 +1,85 @@
+"""Home: what this is, a reading made as the page opens, the doors to the other pages, and the way from picture to reading."""
+
+from secrets import randbelow
+from time import perf_counter
+
+import streamlit as st
+
+from core.reading.palette import POSITION_COLOURS
+from core.reading.picture import as_rgb
+from pages.common import attention, digits, look, marks, readers, sitemap
+
+
+def show_live_reading() -> None:
+    """A number that was not there before this visit: made, read and explained now."""
+    reader = readers.reader_or_advice("number")
+    if reader is None:
+        return
+    if "home-seed" not in st.session_state:
+        draw_lots()
+    example = readers.fresh_example(st.session_state["home-seed"])
+    started = perf_counter()
+    reading = reader.read(example.picture)
+    seen = attention.attention_of(reader, reading, as_rgb(example.picture), attention.SIMPLEST)
+    elapsed = 1e3 * (perf_counter() - started)
+    picture, answer = st.columns([1.35, 1], gap="large", vertical_alignment="center")
+    with picture.container(key="home-example"):
+        st.image(
+            seen.picture,
+            alt=attention.described(reading, attention.SIMPLEST),
+            width="stretch",
+            output_format="PNG",
+        )
+        st.caption(
+            f"Test digits of MNIST, set in a row just now; colour shows where the model looked for each digit. Read and explained in {elapsed:.0f} ms."
+        )
+    with answer:
+        look.show_reading(reading)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button("Another one", icon=":material/refresh:", on_click=draw_lots, key="home-another")
+            right = reading.text == example.text
+            st.markdown(
+                ":material/check: Right."
+                if right
+                else f":material/close: Wrong: it was written as {example.text}."
+            )
+
+
+def draw_lots() -> None:
+    """Choose which example comes next."""
+    st.session_state["home-seed"] = randbelow(1_000_000)
+
+
+st.title("A transformer that reads handwritten numbers", anchor=False)
+st.html(
+    f'<p class="purpose">{sitemap.HOME.purpose} Trained from scratch, and open to look into at every step.</p>'
+)
+show_live_reading()
+digits.offer_all()
+
+doors = [screen for screen in sitemap.screens() if screen is not sitemap.HOME]
+for column, door in zip(st.columns(min(3, len(doors))) * len(doors) if doors else [], doors, strict=False):
+    name = f"door-{door.path.replace('/', '-')}"
+    with column.container(border=True, horizontal=True, vertical_alignment="center", key=name):
+        st.page_link(door.file, label=f"**{door.title}**", icon=door.icon, width="content")
+        st.caption(door.purpose)
+
+WAY = {
+    "picture": ("Picture", "A drawing, a photo or a frame of the camera."),
+    "locate": ("Locate", "Find where the number stands, whatever is around it."),
+    "strip": ("Strip", "Make it one even line of ink: the same for training and for use."),
+    "model": ("Model", "Look at all patches at once, then write the digits one by one."),
+    "reading": ("Reading", "The digits and how sure it is of each. Or: no number here."),
+}
+steps = "".join(
+    f"<li>{marks.step_drawing(step)}<h3>{name}</h3><p>{what}</p></li>" for step, (name, what) in WAY.items()
+)
+st.html(f'<ol class="way" aria-label="How a picture becomes a number">{steps}</ol>')
+
+swatches = "".join(
+    f'<b style="--ink:{colour}">{position}</b>' for position, colour in enumerate(POSITION_COLOURS, start=1)
+)
+st.html(
+    f'<div class="positions"><span class="swatches">{swatches}</span>'
+    "<span>Each place in a number has its own colour, on every page.</span></div>"
+)

@@ -1,0 +1,1 @@
+"""Tests that open the real app in a headless Chromium."""

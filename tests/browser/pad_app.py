@@ -1,0 +1,26 @@
+"""A small app for the test of the drawing pad: the pad, what it returned, and another page to go away to."""
+
+import streamlit as st
+
+from pages.common import look, pad
+
+
+def drawing() -> None:
+    st.title("Pad")
+    ink = pad.drawing_pad()
+    if ink is None:
+        st.text("blank")
+        return
+    rows, columns = (ink < 128).nonzero()
+    st.text(
+        f"ink {len(rows)} in x {columns.min()} to {columns.max()}, y {rows.min()} to {rows.max()}; {ink.shape} {ink.dtype}"
+    )
+
+
+def elsewhere() -> None:
+    st.title("Elsewhere")
+
+
+st.set_page_config(layout="wide")
+look.dress()
+st.navigation([st.Page(drawing, title="Pad", default=True), st.Page(elsewhere, title="Elsewhere")]).run()

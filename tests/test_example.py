@@ -1,0 +1,34 @@
+"""Examples are new pictures of test digits: the same for the same seed, and read by the bundled model."""
+
+import numpy as np
+import pytest
+
+from core.data.mnist import Mnist
+from core.data.tiles import Tiles
+from core.reading import Reader
+from core.reading.example import example, example_tiles
+
+
+@pytest.fixture(scope="module")
+def stock(sample: Mnist) -> Tiles:
+    return example_tiles(sample)
+
+
+def test_the_same_seed_gives_the_same_picture_and_another_another(stock: Tiles) -> None:
+    first, again, other = example(stock, 1), example(stock, 1), example(stock, 2)
+    assert first.text == again.text and np.array_equal(first.picture, again.picture)
+    assert not np.array_equal(first.picture, other.picture)
+    assert first.picture.shape == (160, 640) and first.picture.dtype == np.uint8
+
+
+def test_examples_are_made_of_test_digits(stock: Tiles) -> None:
+    assert stock.digit_count == 1000
+    texts = {example(stock, seed).text for seed in range(40)}
+    assert len(texts) > 30 and {len(text) for text in texts} == {3, 4}
+    assert set("".join(texts)) == set("0123456789")
+
+
+def test_the_bundled_model_reads_most_of_them(stock: Tiles, number_reader: Reader) -> None:
+    examples = [example(stock, seed) for seed in range(20)]
+    right = [number_reader.read(one.picture, with_attention=False).text == one.text for one in examples]
+    assert np.mean(right) >= 0.6
