@@ -195,11 +195,6 @@ class RunSettings(Settings):
                     f"patch_size ({self.model.patch_size}) with patch_overlap ({self.model.patch_overlap}) does not divide "
                     f"canvas {side} ({length}); try a {side} of {fitting} or {fitting + self.model.stride}"
                 )
-        if self.model.kind == "digit" and min(self.canvas.height, self.canvas.width) < 28:
-            raise ValueError(
-                f"canvas height ({self.canvas.height}) and width ({self.canvas.width}) must be at least 28 for the digit "
-                "model, the side of an MNIST digit; try 32"
-            )
         if self.model.kind == "digit" and self.canvas.max_digits != 1:
             raise ValueError(
                 f"max_digits ({self.canvas.max_digits}) must be 1 for the digit model; set it to 1, or kind to number"

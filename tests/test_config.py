@@ -250,8 +250,3 @@ def test_every_setting_has_one_line_that_reaches_the_help(
     for flag, text in settings:
         assert "\n" not in text
         assert flag in shown and "".join(text.split()).replace("│", "") in shown.replace("│", ""), flag
-
-
-def test_a_digit_model_needs_a_canvas_that_holds_an_mnist_digit() -> None:
-    with pytest.raises(SettingsError, match=r"height \(24\) and width \(24\) must be at least 28.*try 32"):
-        settings_from({"canvas": {"height": 24, "width": 24}}, PRESETS["digit"])

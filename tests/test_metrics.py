@@ -11,6 +11,7 @@ from core.config import CanvasSettings, ModelSettings, RunSettings
 from core.data.mnist import Digits, Mnist
 from core.data.tiles import Tiles
 from core.model.checkpoint import build
+from core.model.digit_vit import DigitViT
 from core.model.output import Output
 from core.training.metrics import (
     Readings,
@@ -178,3 +179,23 @@ def test_plain_digits_are_read_from_the_middle_of_a_strip(
         )
     )
     assert likeness[0, 1] > 0.98
+
+
+def test_digits_are_scaled_and_not_cropped_on_a_strip_smaller_than_they_are(sample: Mnist) -> None:
+    seen: list[Tensor] = []
+
+    class Watching(DigitViT):
+        def read(self, strip: Tensor, *, with_weights: bool = False) -> Output:
+            seen.append(strip)
+            return super().read(strip, with_weights=with_weights)
+
+    model = ModelSettings(kind="digit", dim=16, heads=2, encoder_layers=1)
+    for side in (16, 32):
+        canvas = CanvasSettings(height=side, width=side, max_digits=1)
+        read_digits(Watching(model, canvas), sample.split("validation"), canvas)
+    small, large = (strips.mean((0, 1)) for strips in seen)
+    shares = [picture.sum(0).cumsum(0) / picture.sum() for picture in (small, large)]
+    spans = [
+        float((share > 0.95).int().argmax() - (share > 0.05).int().argmax()) / len(share) for share in shares
+    ]
+    assert abs(spans[0] - spans[1] * 32 / 28) < 0.1

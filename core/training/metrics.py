@@ -73,15 +73,21 @@ def read_canvases(model: Model, tiles: Tiles, settings: CanvasSettings, count: i
 
 
 def read_digits(model: Model, digits: Digits, settings: CanvasSettings) -> Readings:
-    """MNIST digits as they are, in the middle of a strip."""
+    """MNIST digits as they are, in the middle of a strip; scaled down where the strip is smaller than they are."""
     images = torch.from_numpy(digits.images)
-    left, top = (settings.width - SIDE) // 2, (settings.height - SIDE) // 2
-    margins = (left, settings.width - SIDE - left, top, settings.height - SIDE - top)
+    side = min(SIDE, settings.height, settings.width)
+    left, top = (settings.width - side) // 2, (settings.height - side) // 2
+    margins = (left, settings.width - side - left, top, settings.height - side - top)
 
     def batches() -> Iterator[tuple[Tensor, list[str]]]:
         for start in range(0, len(images), 500):
-            pictures = F.pad(images[start : start + 500, None].float() / 255, margins)
-            yield strip(pictures), [str(label) for label in digits.labels[start : start + 500]]
+            pictures = images[start : start + 500, None].float() / 255
+            if side < SIDE:
+                pictures = F.interpolate(pictures, size=(side, side), mode="area")
+            yield (
+                strip(F.pad(pictures, margins)),
+                [str(label) for label in digits.labels[start : start + 500]],
+            )
 
     return _read(model, batches())
 
