@@ -67,7 +67,7 @@ def main() -> None:
             steps.append(record.seconds)
             if len(steps) == 25:
                 break
-        records.close()  # type: ignore[attr-defined]
+        records.close()
     step = statistics.median(steps[5:])
     print(line("one training step of the default model", steps[5:]))
     print(f"{'generation / training step':<44}{statistics.median(times['usual']) / step:9.1%}")
