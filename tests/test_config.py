@@ -193,7 +193,7 @@ def test_settings_survive_the_way_through_json() -> None:
 
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        PRESETS["number"].canvas.width = 1  # type: ignore[misc]
+        PRESETS["number"].canvas.width = 1  # type: ignore[misc]  # what is tested is that this is wrong
 
 
 def test_flags_override_the_file_which_overrides_the_preset(tmp_path: Path) -> None:

@@ -306,6 +306,7 @@ def test_in_a_closed_network_every_source_is_given_up_in_seconds(
 
     def hanging(arguments: list[str], **options: object) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+        # Whatever options the code under test chose are passed on unseen.
         children.append(real(command, **options))  # type: ignore[call-overload]
         return children[-1]
 

@@ -122,7 +122,7 @@ def test_each_digits_box_lies_on_its_ink(drawing: Drawing, number_reader: Reader
     for digit, true in zip(reading.digits, drawing.boxes, strict=True):
         left, top, right, bottom = digit.box
         assert left < (true[0] + true[2]) / 2 < right and top < (true[1] + true[3]) / 2 < bottom
-        assert overlap(digit.box, true) > 0.4
+        assert overlap(digit.box, true) > 0.5
 
 
 def test_boxes_stay_in_the_picture(number_reader: Reader) -> None:

@@ -46,6 +46,7 @@ def _flags(settings: Settings) -> Any:
             group = _flags(value)
             fields.append((name, group, dataclasses.field(default_factory=group)))
         else:
+            # mypy cannot follow an annotation that is only known at run time.
             described = Annotated[field.annotation, tyro.conf.arg(help=field.description)]  # type: ignore[name-defined]
             fields.append((name, described, dataclasses.field(default=value)))
     made = dataclasses.make_dataclass(type(settings).__name__, fields)

@@ -45,7 +45,7 @@ class Reader:
     def read(self, image: Picture, *, with_attention: bool = True) -> Reading:
         """The number in a picture (HW or HWC uint8 array or PIL image; dark on light or light on dark).
 
-        A picture without ink, or with ink that is no number, gives a reading with an empty text. Raises `PictureError`.
+        A picture without ink gives a reading with an empty text, and so does ink that the model takes for no number. Raises `PictureError`.
         """
         started = time.perf_counter()
         gray = as_gray(as_rgb(image))
