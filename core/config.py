@@ -36,7 +36,9 @@ class CanvasSettings(Settings):
     max_digits: int = Field(5, ge=1, le=32)
     """Most digits in a number; a model reads no longer numbers than it was trained on."""
     variation: float = Field(1.0, ge=0, le=1)
-    """How much hands differ in size, slant, stretch and pen: 0 is MNIST as it is."""
+    """How much hands differ in size, slant, stretch and pen: 0 is one size, upright."""
+    plain_share: float = Field(0.0, ge=0, le=1)
+    """Share of canvases whose digits are MNIST's own pixels, neither scaled nor bent."""
     empty_share: float = Field(0.1, ge=0, le=1)
     """Share of canvases without any digit: blank paper, letters, scribbles. Their answer is "nothing"."""
     difficulty: float = Field(1.0, ge=0, le=1)
@@ -163,6 +165,8 @@ class TrainingSettings(Settings):
     """Weight of the loss of the predicted box of each digit (number model)."""
     validation_canvases: int = Field(2000, ge=10)
     """Canvases on which each round is validated: half of them clean, half at the canvas's difficulty."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Numbers in which convolutions and matrices are multiplied: bfloat16 is faster where the processor has units for it (AMX), and slower elsewhere."""
     threads: int = Field(1, ge=1, le=256)
     """Processor threads. The same number gives the same bits; another one may differ in the last digit."""
     save_every: int = Field(500, ge=1)

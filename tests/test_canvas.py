@@ -3,7 +3,6 @@
 from dataclasses import astuple
 from itertools import combinations
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -140,7 +139,7 @@ def test_a_label_names_the_digit_that_is_drawn_in_its_box(tiles: Tiles) -> None:
     labels = torch.tensor([*range(10), -1])
     boxes = torch.tensor([[10.0, 23 - 2 * max(label, 0), 18, 24] for label in labels.tolist()])
     settings = CanvasSettings(max_digits=5, difficulty=0, empty_share=0)
-    canvases = make_canvases(Tiles(images, labels, boxes), settings, 200, 1)
+    canvases = make_canvases(Tiles(images, labels, boxes, torch.zeros(1, 32, 160)), settings, 200, 1)
     present = is_digit(canvases)
     heights = (canvases.boxes[..., 3] - canvases.boxes[..., 1])[present]
     assert torch.corrcoef(torch.stack([heights, canvases.labels[present].float()]))[0, 1] > 0.85
@@ -163,7 +162,8 @@ def test_size_place_and_slant_differ_from_canvas_to_canvas(tiles: Tiles) -> None
 
 def only_the_first_digit(tiles: Tiles) -> Tiles:
     """A stock of one digit (and one scribble)."""
-    return Tiles(*(torch.cat([part[:1], part[-1:]]) for part in (tiles.images, tiles.labels, tiles.boxes)))
+    parts = (torch.cat([part[:1], part[-1:]]) for part in (tiles.images, tiles.labels, tiles.boxes))
+    return Tiles(*parts, tiles.doodles)
 
 
 def test_without_variation_a_digit_is_always_the_same_but_for_its_place(tiles: Tiles) -> None:
@@ -242,11 +242,41 @@ def test_train_validation_and_test_canvases_come_from_different_digits(sample: M
     assert not any(one & two for one, two in combinations(stocks, 2))
 
 
-def test_unseen_scribbles_are_others_than_those_of_training(sample: Mnist) -> None:
+def test_what_tests_show_as_no_digit_was_never_learned(sample: Mnist) -> None:
     digits = sample.split("test")
-    seen, unseen = (make_tiles(digits, unseen=unseen).images[len(digits) :] for unseen in (False, True))
-    known = {tile.numpy().tobytes() for tile in seen}
-    assert np.mean([tile.numpy().tobytes() not in known for tile in unseen]) > 0.5
+    seen, unseen = (make_tiles(digits, unseen=unseen) for unseen in (False, True))
+    for learned, shown in (
+        (seen.images[len(digits) :], unseen.images[len(digits) :]),
+        (seen.doodles, unseen.doodles),
+    ):
+        known = {drawing.numpy().tobytes() for drawing in learned}
+        assert len(known) == len(learned) and not any(d.numpy().tobytes() in known for d in shown)
+
+
+def test_some_empty_canvases_show_a_doodle_along_the_line(tiles: Tiles) -> None:
+    """With a stock whose only doodle is a bar from side to side, at a canvas of another size than its own."""
+    bar = torch.zeros(1, 32, 160)
+    bar[:, 14:18, 20:140] = 1
+    stock = Tiles(tiles.images, tiles.labels, tiles.boxes, bar)
+    settings = CanvasSettings(height=30, width=96, empty_share=1, difficulty=0)
+    canvases = make_canvases(stock, settings, 300, 1)
+    barred = (canvases.pictures[:, 0, 15, 13:83] < 0.5).all(1)
+    assert 0.3 < barred.float().mean() < 0.5
+    assert (canvases.lengths == 0).all()
+
+
+def test_a_plain_canvas_shows_the_very_pixels_of_mnist(tiles: Tiles) -> None:
+    settings = CanvasSettings(max_digits=1, plain_share=1, difficulty=0, empty_share=0)
+    canvases = make_canvases(tiles, settings, 100, 1)
+    known = {_trimmed(image) for image in tiles.images[: tiles.digit_count]}
+    assert sum(_trimmed(1 - picture) in known for picture in canvases.pictures[:, 0]) >= 99
+
+
+def _trimmed(ink: Tensor) -> bytes:
+    """What a picture shows, wherever it stands in it."""
+    rows, columns = (ink > 1e-3).any(1).nonzero()[:, 0], (ink > 1e-3).any(0).nonzero()[:, 0]
+    shown = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return (shown * 255).round().to(torch.uint8).contiguous().numpy().tobytes()
 
 
 @pytest.mark.parametrize("difficulty", [0.0, 1.0])

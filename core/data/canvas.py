@@ -55,19 +55,20 @@ def make_canvases(
 
     slots = torch.randint(settings.min_digits, longest + 1, (count,), generator=generator)
     empty = torch.rand(count, generator=generator) < settings.empty_share
-    blank = empty & (
-        torch.rand(count, generator=generator) < 0.3
-    )  # the other empty ones show letters or scribbles
-    slots = torch.where(blank, 0, slots)
+    # An empty canvas is blank, or shows a doodle, or letters and scribbles in the places of digits.
+    kind = torch.rand(count, generator=generator)
+    doodled = empty & (kind > 0.6) & (settings.width >= 3 * settings.height)
+    slots = torch.where(empty & (kind < 0.25) | doodled, 0, slots)
     filled: Bool[Tensor, "b n"] = torch.arange(longest) < slots[:, None]
 
     chosen = torch.randint(tiles.digit_count, (count, longest), generator=generator)
     other = torch.randint(tiles.digit_count, len(tiles.labels), (count, longest), generator=generator)
     chosen = torch.where(empty[:, None], other, chosen)
 
-    layout = _lay_out(tiles.boxes[chosen], filled, strengths, settings, generator)
+    plain = torch.rand(count, generator=generator) < settings.plain_share
+    layout = _lay_out(tiles.boxes[chosen], filled, plain, strengths, settings, generator)
     canvas_of, slot_of = filled.nonzero(as_tuple=True)
-    pen = settings.variation * _pen(count, generator)[canvas_of]
+    pen = (settings.variation * ~plain * _pen(count, generator))[canvas_of]
     warped, spans, rows = _warp(
         _change_pen(tiles.images[chosen[filled]], pen), layout, filled, tiles.boxes[chosen[filled]], height
     )
@@ -86,7 +87,10 @@ def make_canvases(
         torch.where(filled, lefts, width).amin(1).masked_fill(none, 0),
         _rights(lefts, spans, filled).amax(1).masked_fill(none, width),
     )
-    pictures, extents = photograph(ink, strengths, torch.stack(number, 1).float(), generator)
+    shown = torch.stack(number, 1)
+    ink[doodled] = _doodle(tiles.doodles, int(doodled.sum()), height, width, generator)
+    shown[doodled] = _first_and_last(ink[doodled].amax(1))
+    pictures, extents = photograph(ink, strengths, shown.float(), generator)
     labels = tiles.labels[chosen] * (filled & ~empty[:, None])
     return Canvases(pictures, extents, labels, torch.where(empty, 0, slots), boxes, strengths)
 
@@ -101,7 +105,12 @@ class _Layout:
 
 
 def _lay_out(
-    boxes: Tensor, filled: Tensor, strengths: Tensor, settings: CanvasSettings, generator: torch.Generator
+    boxes: Tensor,
+    filled: Tensor,
+    plain: Tensor,
+    strengths: Tensor,
+    settings: CanvasSettings,
+    generator: torch.Generator,
 ) -> _Layout:
     """Size, slant, spacing and line of the digits, such that every number fits the canvas."""
     height, width, variation = settings.height, settings.width, settings.variation
@@ -113,8 +122,9 @@ def _lay_out(
     def normal(deviation: float) -> Tensor:
         return deviation * torch.randn(count, longest, generator=generator)
 
+    bent = ~plain[:, None]
     rotation, perspective = (
-        strengths[:, EFFECTS.index(effect), None] * uniform(-1.0, 1.0)
+        bent * strengths[:, EFFECTS.index(effect), None] * uniform(-1.0, 1.0)
         for effect in ("rotation", "perspective")
     )
     slope = 0.14 * rotation
@@ -126,9 +136,10 @@ def _lay_out(
         return usual + variation * (value - usual)
 
     size = height / SIDE * varied(uniform(0.7, 1.15), 0.9) * varied(spread, 1.0)
-    stretch = varied(uniform(0.8, 1.2) * uniform(0.93, 1.07, each=True), 1.0)
-    angle = varied(normal(0.07), 0.0) + slope
-    shear = varied(uniform(-0.3, 0.3) + normal(0.06), 0.0)
+    size = torch.where(bent, size, 1.0)
+    stretch = torch.where(bent, varied(uniform(0.8, 1.2) * uniform(0.93, 1.07, each=True), 1.0), 1.0)
+    angle = bent * varied(normal(0.07), 0.0) + slope
+    shear = bent * varied(uniform(-0.3, 0.3) + normal(0.06), 0.0)
 
     ink_width, ink_height = boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1]
     tight, usual, wide = uniform(-0.3, 0.02), uniform(0.0, 0.35), uniform(0.3, 1.1)
@@ -168,6 +179,7 @@ def _lay_out(
     free = ((height - heights) / 2 - _BORDER).clamp(min=0)
     line = uniform(-1.0, 1.0) * 0.6 * torch.where(filled, free, height).amin(1, keepdim=True)
     middles = height / 2 + (line + slope * along + normal(0.04) * height).clamp(-free, free)
+    middles = torch.where(bent, middles, middles.floor())  # whole pixels, so that nothing is resampled
     return _Layout(matrices, middles, gaps)
 
 
@@ -201,11 +213,11 @@ def _warp(
     One `grid_sample` for all digits of all canvases.
     """
     matrices, middles = layout.matrices[filled], layout.middles[filled]
-    span = int(1.5 * height)
+    span = 2 * (3 * height // 4)
     x, y = torch.arange(span) + 0.5 - span / 2, torch.arange(height) + 0.5
     inverse = torch.linalg.inv(matrices)
     dx, dy = x[None, :, None], y[None, None, :] - middles[:, None, None]
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    centre = ((boxes[:, :2] + boxes[:, 2:]) / 2).floor()
     grid = torch.stack(
         [
             (
@@ -243,6 +255,16 @@ def _place(
     free = (width - 2 * _BORDER - end).clamp(min=0)
     lefts = (_BORDER + starts + free * torch.rand(len(widths), 1, generator=generator)).round()
     return torch.minimum(lefts, width - _BORDER - widths).clamp(min=0).long()
+
+
+def _doodle(
+    doodles: Tensor, count: int, height: int, width: int, generator: torch.Generator
+) -> Float[Tensor, "m h w"]:
+    """So many of the doodles, at the canvas's size."""
+    chosen = doodles[torch.randint(len(doodles), (count,), generator=generator)]
+    if chosen.shape[1:] == (height, width) or not count:
+        return chosen.reshape(count, height, width)
+    return F.interpolate(chosen[:, None], size=(height, width), mode="bilinear", antialias=True)[:, 0]
 
 
 def _rights(lefts: Tensor, spans: Tensor, filled: Tensor) -> Int[Tensor, "b n"]:

@@ -41,10 +41,8 @@ class Attention(nn.Module):
 
     def keys_values(self, context: Float[Tensor, "b t d"]) -> KeysValues:
         """Keys and values of the tokens that are looked at."""
-        both = rearrange(
-            self.key_value(context), "b t (two heads c) -> two b heads t c", two=2, heads=self.heads
-        )
-        return KeysValues(both[0], both[1])
+        keys, values = self.key_value(context).chunk(2, dim=-1)
+        return KeysValues(self._by_head(keys), self._by_head(values))
 
     def forward(
         self,
@@ -58,22 +56,41 @@ class Attention(nn.Module):
 
         Without weights the fused kernel runs; with them the same sum is written out. `causal` hides what follows.
         """
+        queries = self._by_head(self.query(x))
+        # Mixed precision ends here: on a processor the float32 kernel of attention is many times the faster one.
+        with torch.autocast(x.device.type, enabled=False):
+            mixed, weights = self._mix(
+                queries.float(),
+                KeysValues(looked_at.keys.float(), looked_at.values.float()),
+                causal=causal,
+                with_weights=with_weights,
+            )
+        return self.output(rearrange(mixed, "b heads q c -> b q (heads c)")), weights
+
+    def _mix(
+        self,
+        queries: Float[Tensor, "b heads q c"],
+        looked_at: KeysValues,
+        *,
+        causal: bool,
+        with_weights: bool,
+    ) -> tuple[Float[Tensor, "b heads q c"], Float[Tensor, "b heads q t"] | None]:
         keys, values = looked_at
-        queries = rearrange(self.query(x), "b q (heads c) -> b heads q c", heads=self.heads)
         dropout = self.dropout if self.training else 0.0
-        weights = None
-        if with_weights:
-            scores = queries @ keys.transpose(-2, -1) * self.scale
-            if causal:
-                later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
-                scores = scores.masked_fill(later, -torch.inf)
-            weights = scores.softmax(dim=-1)
-            mixed = F.dropout(weights, dropout, self.training) @ values
-        else:
+        if not with_weights:
             mixed = F.scaled_dot_product_attention(
                 queries, keys, values, dropout_p=dropout, is_causal=causal, scale=self.scale
             )
-        return self.output(rearrange(mixed, "b heads q c -> b q (heads c)")), weights
+            return mixed, None
+        scores = queries @ keys.transpose(-2, -1) * self.scale
+        if causal:
+            later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+            scores = scores.masked_fill(later, -torch.inf)
+        weights = scores.softmax(dim=-1)
+        return F.dropout(weights, dropout, self.training) @ values, weights
+
+    def _by_head(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b heads t c"]:
+        return rearrange(x, "b t (heads c) -> b heads t c", heads=self.heads)
 
 
 class FeedForward(nn.Module):

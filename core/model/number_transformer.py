@@ -47,7 +47,8 @@ class NumberTransformer(nn.Module):
         """
         memory, encoder = self.encoder(strip, with_weights=with_weights and encoder_weights)
         x, _, decoder, cross = self.decoder(tokens, self.decoder.look_at(memory), with_weights=with_weights)
-        return Output(self.classify(x), self._boxes(x), Attentions(encoder, decoder, cross), tokens)
+        with torch.autocast(x.device.type, enabled=False):  # the answers keep their full precision
+            return Output(self.classify(x), self._boxes(x), Attentions(encoder, decoder, cross), tokens)
 
     def read(self, strip: Float[Tensor, "b 1 h w"], *, with_weights: bool = False) -> Output:
         """Greedy decoding: the likeliest token at each step, until every string has ended.

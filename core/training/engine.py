@@ -177,7 +177,8 @@ def _learn(
     """One batch: made, read, compared, learned from."""
     choices = settings.training
     batch = make_canvases(tiles, settings.canvas, choices.batch_size, seed=_seed(step, choices))
-    terms = losses(model, batch, choices)
+    with torch.autocast("cpu", torch.bfloat16, enabled=choices.precision == "bfloat16"):
+        terms = losses(model, batch, choices)
     weights = {"reading": 1.0, "alignment": choices.alignment_weight, "boxes": choices.box_weight}
     loss = sum((weights[name] * term for name, term in terms.items()), torch.zeros(()))
     for optimizer in optimizers:

@@ -1,0 +1,247 @@
+"""A seed in, drawings that are no number out: letters and scribbles of a digit's size, and doodles as long as a line of writing.
+
+Some letters and some kinds of drawing are kept for tests alone, so that refusing is measured on what no model has met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import cv2
+import numpy as np
+
+LETTERS = "CEFHJLMNPTUVXaefmnprtuvx#&*+=@"
+"""Signs that a careful reader tells from digits even in a hurried hand."""
+HELD_OUT_LETTERS = "AKRWdhkw%?"
+"""Signs of the same kind, for tests alone."""
+
+DOODLE_HEIGHT, DOODLE_WIDTH = 32, 160
+"""Size in pixels of a doodle's picture."""
+
+_FONTS = (
+    cv2.FONT_HERSHEY_SIMPLEX,
+    cv2.FONT_HERSHEY_DUPLEX,
+    cv2.FONT_HERSHEY_COMPLEX,
+    cv2.FONT_HERSHEY_TRIPLEX,
+    cv2.FONT_HERSHEY_SCRIPT_SIMPLEX,
+    cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
+)
+_LETTERS, _SCRIBBLES, _DOODLES = 1200, 900, 900
+_SEED, _UNSEEN_SEED = 20, 21
+_FINE = 4  # drawn this many times larger, then averaged: soft edges at any pen
+
+_Stroke = np.ndarray
+"""Points (n, 2) of one stroke of the pen: x and y in any unit."""
+_Drawing = Callable[[np.random.Generator], list[_Stroke]]
+
+
+@cache
+def small(side: int, *, unseen: bool = False) -> np.ndarray:
+    """Letters and scribbles as (n, side, side) uint8, ink bright; with `unseen` others, some of them of other kinds."""
+    random = np.random.default_rng(_UNSEEN_SEED if unseen else _SEED)
+    letters = HELD_OUT_LETTERS if unseen else LETTERS
+    kinds = [*_SMALL, *_SMALL_HELD_OUT] if unseen else _SMALL
+    return np.stack(
+        [_letter(letters[number % len(letters)], side, random) for number in range(_LETTERS)]
+        + [_scribble(kinds[number % len(kinds)], side, random) for number in range(_SCRIBBLES)]
+    )
+
+
+@cache
+def doodles(*, unseen: bool = False) -> np.ndarray:
+    """Drawings along a line as (n, 32, 160) uint8, ink bright; with `unseen` others, some of them of other kinds."""
+    random = np.random.default_rng(_UNSEEN_SEED if unseen else _SEED)
+    kinds = [*_LONG, *_LONG_HELD_OUT] if unseen else _LONG
+    return np.stack([_doodle(kinds[number % len(kinds)], random) for number in range(_DOODLES)])
+
+
+def _letter(letter: str, side: int, random: np.random.Generator) -> np.ndarray:
+    """A letter in print, bent as a hand would bend it and scaled as MNIST's digits are: longer side 20 of 28."""
+    size = 100
+    large = np.zeros((size, size), np.uint8)
+    font = _FONTS[int(random.integers(len(_FONTS)))]
+    cv2.putText(large, letter, (25, 70), font, 2.0, 255, int(random.integers(2, 8)), cv2.LINE_AA)
+    waves = random.normal(0, 3.5, (2, 4, 4)).astype(np.float32)
+    bend_x, bend_y = (cv2.resize(wave, (size, size), interpolation=cv2.INTER_CUBIC) for wave in waves)
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    slant, stretch = random.normal(0, 0.15), random.uniform(0.8, 1.25)
+    bent = cv2.remap(
+        large,
+        50 + (x - 50) * np.float32(stretch) + (y - 50) * np.float32(slant) + bend_x,
+        y + bend_y,
+        cv2.INTER_LINEAR,
+    )
+    left, top, width, height = cv2.boundingRect(bent)
+    scale = 20 / 28 * side / max(width, height)
+    ink = cv2.resize(
+        bent[top : top + height, left : left + width],
+        (max(round(width * scale), 1), max(round(height * scale), 1)),
+        interpolation=cv2.INTER_AREA,
+    )
+    tile = np.zeros((side, side), np.uint8)
+    y0, x0 = (side - ink.shape[0]) // 2, (side - ink.shape[1]) // 2
+    tile[y0 : y0 + ink.shape[0], x0 : x0 + ink.shape[1]] = ink
+    return tile
+
+
+def _scribble(kind: _Drawing, side: int, random: np.random.Generator) -> np.ndarray:
+    strokes = kind(random)
+    reach = 20 / 28 * side
+    low, high = _bounds(strokes)
+    scale = reach / max(float((high - low).max()), 1e-3)
+    return _ink(strokes, (low + high) / 2, scale, (side, side), random.uniform(1.0, 3.5), random)
+
+
+def _doodle(kind: _Drawing, random: np.random.Generator) -> np.ndarray:
+    """A drawing of any height and place that fits the picture; never shorter than about two digits."""
+    strokes = kind(random)
+    low, high = _bounds(strokes)
+    width, height = np.maximum(high - low, 1e-3)
+    scale = min(random.uniform(12, 27) / height, (DOODLE_WIDTH - 4) / width)
+    free = (DOODLE_WIDTH - 4 - width * scale) / 2, (DOODLE_HEIGHT - 4 - height * scale) / 2
+    shift = random.uniform(-1, 1, 2) * np.maximum(free, 0)
+    pen = random.uniform(0.8, 3.2)
+    return _ink(strokes, (low + high) / 2 - shift / scale, scale, (DOODLE_HEIGHT, DOODLE_WIDTH), pen, random)
+
+
+def _bounds(strokes: list[_Stroke]) -> tuple[np.ndarray, np.ndarray]:
+    points = np.concatenate(strokes)
+    return points.min(0), points.max(0)
+
+
+def _ink(
+    strokes: list[_Stroke],
+    centre: np.ndarray,
+    scale: float,
+    shape: tuple[int, int],
+    pen: float,
+    random: np.random.Generator,
+) -> np.ndarray:
+    """HW uint8: the strokes with their `centre` in the middle of the picture; a stroke of one point is a blot."""
+    height, width = shape
+    large = np.zeros((height * _FINE, width * _FINE), np.uint8)
+    middle = np.array([width, height]) * _FINE / 2
+    for stroke in strokes:
+        points = ((stroke - centre) * scale * _FINE + middle).round().astype(np.int32)
+        if len(points) == 1:
+            cv2.circle(
+                large, points[0].tolist(), int(pen * random.uniform(0.5, 2) * _FINE), 255, -1, cv2.LINE_AA
+            )
+        else:
+            thickness = max(round(pen * _FINE), 1)
+            cv2.polylines(large, [points.reshape(-1, 1, 2)], False, 255, thickness, cv2.LINE_AA)
+    return cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _slow(random: np.random.Generator, count: int, knots: int, low: float, high: float) -> np.ndarray:
+    """`count` values between low and high that change smoothly, with about `knots` turning points."""
+    places = np.linspace(0, knots - 1, count)
+    return np.interp(places, np.arange(knots), random.uniform(low, high, knots))
+
+
+def _wander(random: np.random.Generator) -> list[_Stroke]:
+    """A line that wanders about and crosses itself."""
+    path = random.normal(0, 9, (40, 2)).cumsum(0)
+    return [np.stack([np.convolve(axis, np.ones(4) / 4, "valid") for axis in path.T], 1)]
+
+
+def _zigzag(random: np.random.Generator) -> list[_Stroke]:
+    """As one crosses out a letter."""
+    count, reach = int(random.integers(6, 13)), random.uniform(25, 80)
+    points = np.stack([np.linspace(0, 80, count), reach * (np.arange(count) % 2)], 1)
+    return [points + random.normal(0, 5, points.shape)]
+
+
+def _short_strokes(random: np.random.Generator) -> list[_Stroke]:
+    """Three strokes that have nothing to do with each other."""
+    return list(random.uniform(0, 80, (3, 2, 2)))
+
+
+def _blots(random: np.random.Generator) -> list[_Stroke]:
+    return list(random.uniform(0, 80, (int(random.integers(3, 9)), 1, 2)))
+
+
+def _spiral(random: np.random.Generator) -> list[_Stroke]:
+    """Two turns and more, from the middle outwards."""
+    angle = np.linspace(0, 2 * np.pi * random.uniform(2.0, 2.8), 120)
+    radius = angle * random.uniform(0.8, 1.2)
+    turn = random.uniform(0, 2 * np.pi)
+    return [np.stack([radius * np.cos(angle + turn), radius * np.sin(angle + turn)], 1)]
+
+
+def _star(random: np.random.Generator) -> list[_Stroke]:
+    """Strokes through one point, as for an asterisk."""
+    angles = random.uniform(0, np.pi) + np.arange(int(random.integers(3, 6))) * np.pi / 4
+    reach = random.uniform(0.6, 1, len(angles))
+    ends = np.stack([np.cos(angles) * reach, np.sin(angles) * reach], 1)
+    return [np.stack([-end, end]) for end in ends]
+
+
+def _coil(random: np.random.Generator) -> list[_Stroke]:
+    """A row of loops, as one tries out a pen."""
+    loops = int(random.integers(3, 10))
+    turn = np.linspace(0, 2 * np.pi * loops, 40 * loops)
+    step = random.uniform(0.12, 0.45)
+    tall, round_ = (_slow(random, len(turn), loops + 1, low, 1.0) for low in (0.6, 0.7))
+    side = random.choice([-1, 1])
+    x = step * turn + random.uniform(0.3, 1.1) * round_ * np.cos(turn) * side
+    return [np.stack([x, tall * np.sin(turn + random.uniform(0, 2 * np.pi))], 1)]
+
+
+def _cursive(random: np.random.Generator) -> list[_Stroke]:
+    """Something like a word in joined writing: up and down strokes of changing height, some with loops."""
+    beats = int(random.integers(5, 16))
+    turn = np.linspace(0, 2 * np.pi * beats, 30 * beats)
+    tall = _slow(random, len(turn), beats, 0.3, 1.0)
+    loop = _slow(random, len(turn), beats, -0.5, 0.9)
+    base = _slow(random, len(turn), max(beats // 3, 2), -0.3, 0.3)
+    x = random.uniform(0.12, 0.35) * turn + loop * np.cos(turn)
+    y = base + tall * np.sin(turn)
+    return [np.stack([x + random.uniform(-0.4, 0.4) * y, y], 1)]
+
+
+def _wave(random: np.random.Generator) -> list[_Stroke]:
+    """A wavy or nearly straight line, as under a word."""
+    x = np.linspace(0, random.uniform(4, 14), 160)
+    y = _slow(random, 160, 6, 0.15, 0.6) * np.sin(x * random.uniform(1.0, 3.0))
+    lines = [np.stack([x, y], 1)]
+    if random.random() < 0.3:
+        lines.append(np.stack([x, y + random.uniform(0.4, 0.9)], 1))
+    return lines
+
+
+def _crossing_out(random: np.random.Generator) -> list[_Stroke]:
+    """Up and down across a whole word."""
+    count = int(random.integers(10, 30))
+    points = np.stack([np.linspace(0, random.uniform(3, 8), count), 1.0 * (np.arange(count) % 2)], 1)
+    return [points + random.normal(0, 0.12, points.shape)]
+
+
+def _arches(random: np.random.Generator) -> list[_Stroke]:
+    """A row of arches or garlands: mmm or uuu."""
+    count = int(random.integers(4, 10))
+    phase = np.linspace(0, np.pi * count, 24 * count)
+    side = random.choice([-1, 1])
+    return [
+        np.stack(
+            [
+                phase * random.uniform(0.25, 0.6),
+                side * np.abs(np.sin(phase)) * _slow(random, len(phase), count, 0.6, 1.0),
+            ],
+            1,
+        )
+    ]
+
+
+def _tangle(random: np.random.Generator) -> list[_Stroke]:
+    """A line that wanders along the whole width."""
+    path = random.normal(0, 1, (120, 2)).cumsum(0)
+    path[:, 0] += np.linspace(0, random.uniform(15, 50), len(path))
+    return [np.stack([np.convolve(axis, np.ones(5) / 5, "valid") for axis in path.T], 1)]
+
+
+_SMALL: list[_Drawing] = [_wander, _zigzag, _short_strokes, _blots]
+_SMALL_HELD_OUT: list[_Drawing] = [_spiral, _star]
+_LONG: list[_Drawing] = [_coil, _cursive, _wave, _crossing_out]
+_LONG_HELD_OUT: list[_Drawing] = [_arches, _tangle]
