@@ -7,6 +7,7 @@ effects, all of them on. One thread each.
 from __future__ import annotations
 
 import statistics
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -73,40 +74,117 @@ def main() -> None:
     print(f"{'generation / training step':<44}{statistics.median(times['usual']) / step:9.1%}")
 
 
-def one_canvas(digits: Digits, settings: CanvasSettings, random: np.random.Generator) -> np.ndarray:
-    """HW uint8: one canvas with every effect, as a script would make it with OpenCV."""
+@dataclass(frozen=True)
+class Hand:
+    """What one writer's digits have in common."""
+
+    size: float
+    stretch: float
+    shear: float
+    pen: float
+    unruly: bool
+
+
+def one_canvas(
+    digits: Digits, settings: CanvasSettings, random: np.random.Generator
+) -> tuple[np.ndarray, list[int], list[tuple[int, int, int, int]]]:
+    """HW uint8 picture, labels and boxes of one canvas with every effect, as a script would make it with OpenCV."""
     height, width = settings.height, settings.width
     count = int(random.integers(settings.min_digits, settings.max_digits + 1))
-    ink = np.zeros((height, width), np.uint8)
-    slant, pen, size = (
-        random.uniform(-0.3, 0.3),
-        random.uniform(-1, 1),
-        height / 28 * random.uniform(0.7, 1.15),
+    hand = Hand(
+        size=height / 28 * random.uniform(0.7, 1.15),
+        stretch=random.uniform(0.8, 1.2),
+        shear=random.uniform(-0.3, 0.3),
+        pen=random.uniform(-1, 1),
+        unruly=random.random() < 0.15,
     )
-    pieces = []
-    for _ in range(count):
-        tile = digits.images[random.integers(len(digits))]
-        cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-        changed = cv2.dilate(tile, cross) if pen > 0 else cv2.erode(tile, cross)
-        tile = cv2.addWeighted(tile, 1 - abs(pen) / 2, changed, abs(pen) / 2, 0)
-        angle, scale = random.normal(0, 0.07), size * random.uniform(0.88, 1.1)
-        matrix = scale * np.array([[np.cos(angle), slant - np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    slope, tapering = 0.7 * random.uniform(-0.14, 0.14), 0.7 * random.uniform(-0.25, 0.25)
+    chosen = random.integers(len(digits), size=count)
+    tiles = [_with_pen(digits.images[index], hand.pen) for index in chosen]
+    shapes = [_shape(hand, slope, random) for _ in range(count)]
+    gaps = height * 0.7 * (_spacing(random) + 0.06 * random.standard_normal(count))
+
+    extents = [_extent(tile, shape) for tile, shape in zip(tiles, shapes, strict=True)]
+    needed = sum(across for across, _ in extents) + gaps.clip(0).sum() + 2 * count
+    tallest = max(down for _, down in extents)
+    fitting = min((width - 2) / needed, (height - 3) / tallest, 1.0)
+    gaps *= fitting
+    line = random.uniform(-0.6, 0.6) * max((height - tallest * fitting) / 2 - 1, 0)
+    pieces, tops = [], []
+    for number, (tile, shape) in enumerate(zip(tiles, shapes, strict=True)):
+        along = (number - (count - 1) / 2) / max(count, 1)
+        matrix = shape * fitting * (1 - abs(tapering) + tapering * along)
+        middle = height / 2 + line + slope * along * width * 0.5 + 0.04 * height * random.standard_normal()
+        half = _extent(tile, matrix)[1] / 2 + 1
+        middle = min(max(middle, half), height - half)
         span = int(1.5 * height)
-        offset = np.array([span / 2, height / 2 + random.normal(0, 1)]) - matrix @ np.array([14.0, 14.0])
+        offset = np.array([span / 2, middle]) - matrix @ _centre(tile)
         warped = cv2.warpAffine(
             tile, np.column_stack([matrix, offset]), (span, height), flags=cv2.INTER_LINEAR
         )
-        columns = np.flatnonzero(warped.max(0) > 64)
-        pieces.append(warped[:, columns[0] : columns[-1] + 1] if len(columns) else warped[:, :1])
-    gaps = random.uniform(-2, 8, count)
-    total = sum(piece.shape[1] for piece in pieces) + gaps[1:].clip(0).sum()
-    left = float(random.uniform(1, max(width - total - 1, 2)))
-    for piece, gap in zip(pieces, gaps, strict=True):
-        start = int(min(max(left, 0), width - 1))
-        stop = min(start + piece.shape[1], width)
-        np.maximum(ink[:, start:stop], piece[:, : stop - start], out=ink[:, start:stop])
-        left += piece.shape[1] + gap
-    return _photograph(ink, random)
+        left, top, across, down = cv2.boundingRect((warped > 64).astype(np.uint8))
+        pieces.append(warped[:, left : left + across])
+        tops.append((top, top + down))
+    return _placed(pieces, tops, gaps, digits.labels[chosen].tolist(), settings, random)
+
+
+def _placed(
+    pieces: list[np.ndarray],
+    tops: list[tuple[int, int]],
+    gaps: np.ndarray,
+    labels: list[int],
+    settings: CanvasSettings,
+    random: np.random.Generator,
+) -> tuple[np.ndarray, list[int], list[tuple[int, int, int, int]]]:
+    """The pieces from left to right, neighbours overlapping by two fifths at most, and what a camera makes of them."""
+    starts, end = [], 0.0
+    for number, piece in enumerate(pieces):
+        if number:
+            narrower = min(piece.shape[1], pieces[number - 1].shape[1])
+            end += max(gaps[number], -0.4 * narrower)
+        starts.append(end)
+        end += piece.shape[1]
+    shift = random.uniform(1, max(settings.width - end - 1, 1.01))
+    ink = np.zeros((settings.height, settings.width), np.uint8)
+    boxes = []
+    for piece, start, (top, bottom) in zip(pieces, starts, tops, strict=True):
+        left = round(min(max(start + shift, 0), settings.width - piece.shape[1]))
+        right = left + piece.shape[1]
+        np.maximum(ink[:, left:right], piece, out=ink[:, left:right])
+        boxes.append((left, top, right, bottom))
+    return _photograph(ink, random), labels, boxes
+
+
+def _with_pen(tile: np.ndarray, pen: float) -> np.ndarray:
+    cross = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
+    changed = cv2.dilate(tile, cross) if pen > 0 else cv2.erode(tile, cross)
+    return cv2.addWeighted(tile, 1 - abs(pen) / 2, changed, abs(pen) / 2, 0)
+
+
+def _shape(hand: Hand, slope: float, random: np.random.Generator) -> np.ndarray:
+    """From a tile's pixels to the canvas's: each digit differs a little from the hand's others."""
+    size = hand.size * (random.uniform(0.55, 1.1) if hand.unruly else random.uniform(0.88, 1.1))
+    stretch = hand.stretch * random.uniform(0.93, 1.07)
+    angle, shear = random.normal(0, 0.07) + slope, hand.shear + random.normal(0, 0.06)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return size * np.array([[cos * stretch, cos * shear - sin], [sin * stretch, sin * shear + cos]])
+
+
+def _spacing(random: np.random.Generator) -> float:
+    mode = random.random()
+    low, high = (-0.3, 0.02) if mode < 0.3 else (0.0, 0.35) if mode < 0.85 else (0.3, 1.1)
+    return random.uniform(low, high)
+
+
+def _extent(tile: np.ndarray, matrix: np.ndarray) -> tuple[float, float]:
+    _, _, across, down = cv2.boundingRect(tile)
+    reach = np.abs(matrix) @ np.array([across, down])
+    return float(reach[0]), float(reach[1])
+
+
+def _centre(tile: np.ndarray) -> np.ndarray:
+    left, top, across, down = cv2.boundingRect(tile)
+    return np.array([left + across / 2, top + down / 2])
 
 
 def _photograph(ink: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -162,8 +162,10 @@ def test_size_place_and_slant_differ_from_canvas_to_canvas(tiles: Tiles) -> None
 
 def only_the_first_digit(tiles: Tiles) -> Tiles:
     """A stock of one digit (and one scribble)."""
-    parts = (torch.cat([part[:1], part[-1:]]) for part in (tiles.images, tiles.labels, tiles.boxes))
-    return Tiles(*parts, tiles.doodles)
+    images, labels, boxes = (
+        torch.cat([part[:1], part[-1:]]) for part in (tiles.images, tiles.labels, tiles.boxes)
+    )
+    return Tiles(images, labels, boxes, tiles.doodles)
 
 
 def test_without_variation_a_digit_is_always_the_same_but_for_its_place(tiles: Tiles) -> None:

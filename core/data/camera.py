@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 
@@ -26,9 +27,6 @@ EFFECTS = (
     "edge",
 )
 """What a camera and a paper do, in the order in which it happens. The first two act on the layout of the digits."""
-
-_Change = Callable[[Tensor, Tensor, torch.Generator], Tensor]
-"""From pictures (b, h, w), strengths (b, 1, 1) and randomness to changed pictures."""
 
 _CHANCE = {"inversion": 0.5, "edge": 0.7, "noise": 0.6}
 _USUAL_CHANCE = 0.35
@@ -56,20 +54,29 @@ def photograph(
     `spans` holds the first and last column of each number's ink: the edge of a picture never cuts a digit.
     """
     strength = {effect: strengths[:, index] for index, effect in enumerate(EFFECTS)}
-
-    def apply(picture: Tensor, effect: str, change: _Change) -> Tensor:
-        chosen = strength[effect].nonzero()[:, 0]
-        if len(chosen):  # only the pictures that meet the effect pay for it
-            picture[chosen] = change(picture[chosen], strength[effect][chosen, None, None], generator)
-        return picture
-
-    picture = ink.clone()
-    for effect, change in _ON_PAPER.items():
-        picture = apply(picture, effect, change)
+    picture = ink
+    for effects, change in _ON_PAPER:
+        picture = _apply(picture, [strength[effect] for effect in effects], change, generator)
     picture = 1 - picture
-    for effect, change in _IN_CAMERA.items():
-        picture = apply(picture, effect, change)
-    return picture.clamp(0, 1)[:, None], _extents(strength["edge"], spans, ink.shape[2], generator)
+    for effects, change in _IN_CAMERA:
+        picture = _apply(picture, [strength[effect] for effect in effects], change, generator)
+    return picture.clamp_(0, 1)[:, None], _extents(strength["edge"], spans, ink.shape[2], generator)
+
+
+def _apply(
+    picture: Float[Tensor, "b h w"],
+    strengths: list[Float[Tensor, " b"]],
+    change: Callable[..., Tensor],
+    generator: torch.Generator,
+) -> Float[Tensor, "b h w"]:
+    """Only the pictures that meet an effect pay for it."""
+    chosen = torch.stack(strengths).amax(0).nonzero()[:, 0]
+    if not len(chosen):
+        return picture
+    shaped = [strength[chosen, None, None] for strength in strengths]
+    if len(chosen) == len(picture):
+        return change(picture, *shaped, generator)
+    return picture.index_copy(0, chosen, change(picture[chosen], *shaped, generator))
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Float[Tensor, "b 1 1"]:
@@ -82,12 +89,20 @@ def _plane(picture: Tensor) -> tuple[Float[Tensor, "h 1"], Float[Tensor, "1 w"]]
     return torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)[None]
 
 
+@cache
+def _stretching(cells: int, length: int) -> Float[Tensor, "n c"]:
+    """The matrix that stretches so many values to that length, with straight lines between them."""
+    place = torch.linspace(0, cells - 1, length)[:, None]
+    return (1 - (place - torch.arange(cells)).abs()).clamp(min=0)
+
+
 def _field(
     count: int, cells: tuple[int, int], shape: tuple[int, int], generator: torch.Generator
 ) -> Float[Tensor, "b h w"]:
     """A smooth random field, 0 to 1, that varies over about as many cells."""
-    coarse = torch.rand(count, 1, *cells, generator=generator)
-    return F.interpolate(coarse, size=shape, mode="bilinear", align_corners=True)[:, 0]
+    coarse = torch.rand(count, *cells, generator=generator)
+    down, across = (_stretching(few, many) for few, many in zip(cells, shape, strict=True))
+    return down @ (coarse @ across.T)
 
 
 def _rules(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
@@ -98,16 +113,16 @@ def _rules(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     slope = _uniform(count, -0.03, 0.03, generator)
     half_width = _uniform(count, 0.3, 0.9, generator)
 
-    def lines(along: Tensor, spacing: Tensor) -> Tensor:
-        offset = spacing * torch.rand(count, 1, 1, generator=generator)
-        distance = ((along - offset) % spacing - spacing / 2).abs()
-        return (half_width - distance + 0.5).clamp(0, 1)
+    def lines(across: Tensor, along: Tensor, spacing: Tensor) -> Tensor:
+        offset = torch.rand(count, 1, 1, generator=generator)
+        place = across / spacing - offset + along / spacing  # in spacings, a line at every half
+        distance = place.sub_(place.floor()).sub_(0.5).abs_()
+        return distance.mul_(-spacing).add_(half_width + 0.5).clamp_(0, 1)
 
-    drawn = lines(rows + slope * columns, _uniform(count, 0.35 * height, 1.2 * height, generator))
-    upright = (_uniform(count, 0.0, 1.0, generator) < 0.5) * lines(
-        columns - slope * rows, _uniform(count, 0.4 * height, 2.0 * height, generator)
-    )
-    return torch.maximum(ink, torch.maximum(drawn, upright) * darkness)
+    drawn = lines(rows, slope * columns, _uniform(count, 0.35 * height, 1.2 * height, generator))
+    upright = lines(columns, -slope * rows, _uniform(count, 0.4 * height, 2.0 * height, generator))
+    shown = _uniform(count, 0.0, 1.0, generator) < 0.5
+    return torch.maximum(ink, torch.maximum(drawn, upright.mul_(shown)).mul_(darkness))
 
 
 def _smudge(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
@@ -128,53 +143,72 @@ def _fading(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor
 
 def _light(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     """Light that falls off across the paper, in a line and in a curve."""
+    count = len(picture)
     rows, columns = _plane(picture)
-    across, down = _uniform(len(picture), -1.0, 1.0, generator), _uniform(len(picture), -0.5, 0.5, generator)
-    curve = _uniform(len(picture), -0.5, 0.5, generator)
-    light = across * columns + down * rows + curve * columns * columns
-    return picture * (1 - strength * (0.3 + 0.35 * light))
+    across, down = _uniform(count, -1.0, 1.0, generator), _uniform(count, -0.5, 0.5, generator)
+    curve = _uniform(count, -0.5, 0.5, generator)
+    darker = 0.35 * strength
+    level = 1 - 0.3 * strength - darker * (across * columns + curve * columns * columns)
+    return picture * (level - darker * down * rows)
 
 
 def _shadow(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     """The soft edge of a shadow somewhere across the paper."""
+    count = len(picture)
     rows, columns = _plane(picture)
-    tilt, where = _uniform(len(picture), -0.3, 0.3, generator), _uniform(len(picture), -0.9, 0.9, generator)
-    side = torch.where(_uniform(len(picture), -1.0, 1.0, generator) > 0, 1.0, -1.0)
-    sharpness = _uniform(len(picture), 2.0, 20.0, generator)
-    return picture * (1 - 0.5 * strength * torch.sigmoid(side * sharpness * (columns + tilt * rows - where)))
+    tilt, where = _uniform(count, -0.3, 0.3, generator), _uniform(count, -0.9, 0.9, generator)
+    side = torch.where(_uniform(count, -1.0, 1.0, generator) > 0, 1.0, -1.0)
+    steepness = side * _uniform(count, 2.0, 20.0, generator)
+    shade = (steepness * (columns - where) + steepness * tilt * rows).sigmoid_()
+    return picture * shade.mul_(-0.5 * strength).add_(1)
 
 
-def _smooth(picture: Tensor, share: Tensor, axis: int) -> Tensor:
-    """Each pixel mixed with its two neighbours along an axis; `share` is what the two give together."""
-    first, last = picture.narrow(axis, 0, 1), picture.narrow(axis, -1, 1)
-    length = picture.shape[axis]
-    padded = torch.cat([first, picture, last], dim=axis)
-    neighbours = padded.narrow(axis, 0, length) + padded.narrow(axis, 2, length)
-    return torch.lerp(picture, neighbours * 0.5, share)
+@cache
+def _cosines(length: int) -> Float[Tensor, "n n"]:
+    """The orthonormal discrete cosine transform, DCT-II (Ahmed et al. 1974): one wave in each row."""
+    wave, place = torch.arange(length)[:, None], torch.arange(length) + 0.5
+    waves = torch.cos(math.pi / length * wave * place) * math.sqrt(2 / length)
+    waves[0] = 1 / math.sqrt(length)
+    return waves
 
 
-def _blur(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
-    """Out of focus: up to a standard deviation of about 1.4 pixels."""
-    for _ in range(3):
-        picture = _smooth(_smooth(picture, 0.65 * strength, 1), 0.65 * strength, 2)
-    return picture
+def _kept(length: int, share: Tensor, times: int) -> Float[Tensor, "b n"]:
+    """What is left of each wave after every pixel was mixed with its two neighbours `times` times.
+
+    `share` is what the two give together. At the edges a picture goes on as in a mirror.
+    """
+    lost = 1 - torch.cos(math.pi / length * torch.arange(length))
+    return (1 - share[:, :, 0] * lost) ** times
 
 
-def _motion(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
-    """A hand that moved, along one axis."""
-    along = _uniform(len(picture), 0.0, 1.0, generator) < 0.6
-    for _ in range(4):
-        picture = _smooth(_smooth(picture, 0.6 * strength * along, 2), 0.6 * strength * ~along, 1)
-    return picture
+def _softness(picture: Tensor, blur: Tensor, motion: Tensor, generator: torch.Generator) -> Tensor:
+    """Out of focus, up to a standard deviation of about 1.4 pixels; and a hand that moved, along one axis.
+
+    Both act on the waves of which a picture is made, which four small matrix products take apart and put together.
+    """
+    count, height, width = picture.shape
+    across = _uniform(count, 0.0, 1.0, generator) < 0.6
+    blur, motion = 0.65 * blur, 0.6 * motion
+    down, along = _cosines(height), _cosines(width)
+    waves = down @ (picture @ along.T)
+    waves *= (_kept(height, blur, 3) * _kept(height, motion * ~across, 4))[:, :, None]
+    waves *= (_kept(width, blur, 3) * _kept(width, motion * across, 4))[:, None]
+    return down.T @ (waves @ along)
+
+
+@cache
+def _halving(length: int) -> Float[Tensor, "n n"]:
+    """The matrix that takes the means of pairs and stretches them to the old length again."""
+    pairs = math.ceil(length / 2)
+    means = F.one_hot(torch.arange(length) // 2, pairs).float()
+    place = ((torch.arange(length) + 0.5) * pairs / length - 0.5).clamp(0, pairs - 1)[:, None]
+    return (1 - (place - torch.arange(pairs)).abs()).clamp(min=0) @ (means / means.sum(0)).T
 
 
 def _pixelation(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     """A number that was small in the frame: half the resolution, mixed in by strength."""
-    height, width = picture.shape[1:]
-    coarse = F.avg_pool2d(picture[:, None], 2, ceil_mode=True)
-    return torch.lerp(
-        picture, F.interpolate(coarse, size=(height, width), mode="bilinear")[:, 0], strength.clamp(max=1)
-    )
+    coarse = _halving(picture.shape[1]) @ (picture @ _halving(picture.shape[2]).T)
+    return torch.lerp(picture, coarse, strength)
 
 
 @cache
@@ -189,11 +223,9 @@ def _noise(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Ten
     bank = _noise_bank()
     starts: Int[Tensor, " b"] = torch.randint(len(bank) - height * width, (count,), generator=generator)
     grain = bank.unfold(0, height * width, 1)[starts].reshape(picture.shape)
-    paper = _field(count, (height // 3, width // 3), (height, width), generator) - 0.5
-    return picture + strength * (
-        0.12 * _uniform(count, 0.0, 1.0, generator) * grain
-        + 0.25 * _uniform(count, 0.0, 1.0, generator) * paper
-    )
+    paper = _field(count, (height // 3, width // 3), (height, width), generator).sub_(0.5)
+    grain *= 0.12 * strength * _uniform(count, 0.0, 1.0, generator)
+    return paper.mul_(0.25 * strength * _uniform(count, 0.0, 1.0, generator)).add_(grain).add_(picture)
 
 
 def _inversion(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
@@ -201,16 +233,20 @@ def _inversion(picture: Tensor, strength: Tensor, generator: torch.Generator) ->
     return 1 - picture
 
 
-_ON_PAPER: dict[str, _Change] = {"rules": _rules, "smudge": _smudge, "fading": _fading}
-_IN_CAMERA: dict[str, _Change] = {
-    "light": _light,
-    "shadow": _shadow,
-    "blur": _blur,
-    "motion": _motion,
-    "pixelation": _pixelation,
-    "noise": _noise,
-    "inversion": _inversion,
-}
+_ON_PAPER: list[tuple[tuple[str, ...], Callable[..., Tensor]]] = [
+    (("rules",), _rules),
+    (("smudge",), _smudge),
+    (("fading",), _fading),
+]
+_IN_CAMERA: list[tuple[tuple[str, ...], Callable[..., Tensor]]] = [
+    (("light",), _light),
+    (("shadow",), _shadow),
+    (("blur", "motion"), _softness),
+    (("pixelation",), _pixelation),
+    (("noise",), _noise),
+    (("inversion",), _inversion),
+]
+"""Which effects a change brings about: from pictures (b, h, w), their strengths (b, 1, 1) and randomness to changed pictures."""
 
 
 def _extents(strength: Tensor, spans: Tensor, width: int, generator: torch.Generator) -> Float[Tensor, "b 2"]:

@@ -215,23 +215,16 @@ def _warp(
     matrices, middles = layout.matrices[filled], layout.middles[filled]
     span = 2 * (3 * height // 4)
     x, y = torch.arange(span) + 0.5 - span / 2, torch.arange(height) + 0.5
-    inverse = torch.linalg.inv(matrices)
-    dx, dy = x[None, :, None], y[None, None, :] - middles[:, None, None]
-    centre = ((boxes[:, :2] + boxes[:, 2:]) / 2).floor()
-    grid = torch.stack(
-        [
-            (
-                inverse[:, row, 0, None, None] * dx
-                + inverse[:, row, 1, None, None] * dy
-                + centre[:, row, None, None]
-            )
-            * (2 / SIDE)
-            - 1
-            for row in (0, 1)
-        ],
-        -1,
+    inverse = torch.linalg.inv(matrices) * (2 / SIDE)  # grid_sample counts a tile from -1 to 1
+    centre = ((boxes[:, :2] + boxes[:, 2:]) / 2).floor() * (2 / SIDE) - 1
+    along = inverse[:, :, 0, None] * x
+    across = inverse[:, :, 1, None] * (y - middles[:, None])[:, None] + centre[:, :, None]
+    # Complex numbers are pairs of x and y to torch, and adding them is many times faster than stacking two planes.
+    grid = (
+        torch.complex(along[:, 0], along[:, 1])[:, :, None]
+        + torch.complex(across[:, 0], across[:, 1])[:, None]
     )
-    warped = F.grid_sample(images[:, None], grid, align_corners=False)[:, 0]
+    warped = F.grid_sample(images[:, None], torch.view_as_real(grid), align_corners=False)[:, 0]
     return warped, _first_and_last(warped.amax(2)), _first_and_last(warped.amax(1))
 
 
@@ -286,10 +279,12 @@ def _paste(
     padded = width + 2 * span  # a tile's empty sides may hang over the edge
     canvas = torch.zeros(count * padded, height)
     canvas_of, slot_of = filled.nonzero(as_tuple=True)
-    first = canvas_of * padded + span + lefts[filled] - spans[:, 0]
-    places = first[:, None] + torch.arange(span)
-    for slot in range(longest):
-        chosen = (slot_of == slot).nonzero()[:, 0]
-        place = places[chosen].reshape(-1)
-        canvas[place] = torch.maximum(canvas[place], warped[chosen].reshape(-1, height))
+    inked = warped.amax(2) > 0
+    tile, column = inked.nonzero(as_tuple=True)
+    place = (canvas_of * padded + span + lefts[filled] - spans[:, 0])[tile] + column
+    columns, slot = warped[inked], slot_of[tile]
+    for number in range(longest):
+        chosen = (slot == number).nonzero()[:, 0]
+        where = place[chosen]
+        canvas.index_copy_(0, where, torch.maximum(canvas[where], columns[chosen]))
     return canvas.reshape(count, padded, height)[:, span : span + width].transpose(1, 2).contiguous()
