@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ from core.data.strip import strip
 from core.data.tiles import Tiles
 from core.model.checkpoint import build, parameter_count
 from core.model.digit_vit import DigitViT
+from core.model.encoder import Encoder
 from core.model.number_transformer import NumberTransformer
 from core.training.engine import losses
 
@@ -286,3 +287,19 @@ def test_nothing_is_borrowed_from_torchs_own_transformers(root: Path) -> None:
     borrowed = re.compile(r"nn\.Transformer|MultiheadAttention|multi_head_attention_forward")
     found = [file.name for file in (root / "core").rglob("*.py") if borrowed.search(file.read_text())]
     assert found == []
+
+
+@pytest.mark.parametrize("stem", ["conv", "patch"])
+def test_folding_the_norms_changes_no_answer(stem: Literal["conv", "patch"]) -> None:
+    torch.manual_seed(0)
+    settings = ModelSettings(dim=16, heads=2, encoder_layers=1, stem_width=8, stem=stem)
+    encoder = Encoder(settings, 32, 64)
+    for _ in range(3):
+        encoder(torch.rand(8, 1, 32, 64))  # so that the norms have something to fold
+    encoder.eval()
+    strips = torch.rand(2, 1, 32, 64)
+    before, _ = encoder(strips)
+    encoder.fold_norms()
+    after, _ = encoder(strips)
+    assert torch.allclose(before, after, atol=1e-5)
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in encoder.modules())

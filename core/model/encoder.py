@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import cast
 
 import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from core.config import ModelSettings
 from core.model.attention import ACTIVATIONS, Attention, FeedForward, sincos_positions
@@ -51,6 +53,14 @@ class ConvStem(nn.Module):
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = self.activation(norm(convolution(x)))
         return self.project(x)
+
+    def fold_norms(self) -> None:
+        """Work each norm into the convolution before it: the same answers, sooner, but nothing more can be learned."""
+        self.convolutions = nn.ModuleList(
+            fuse_conv_bn_eval(cast(nn.Conv2d, convolution), cast(nn.BatchNorm2d, norm))
+            for convolution, norm in zip(self.convolutions, self.norms, strict=True)
+        )
+        self.norms = nn.ModuleList(nn.Identity() for _ in self.norms)
 
 
 class EncoderLayer(nn.Module):
@@ -110,3 +120,8 @@ class Encoder(nn.Module):
             if weights is not None:
                 attention.append(weights)
         return self.norm(x), attention
+
+    def fold_norms(self) -> None:
+        """Make the stem faster for reading alone."""
+        if isinstance(self.stem, ConvStem):
+            self.stem.fold_norms()

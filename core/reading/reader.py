@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from pathlib import Path
 from typing import Literal
@@ -30,7 +31,8 @@ class Reader:
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self.model = checkpoint.model
+        self.model = copy.deepcopy(checkpoint.model).eval()
+        self.model.encoder.fold_norms()
         self.settings = checkpoint.settings
         self.about = checkpoint.about
         self.calibration = float(checkpoint.about.get("calibration", 1.0))
