@@ -68,17 +68,17 @@ class ModelSettings(Settings):
     """How pixels become tokens: conv (a few strided convolutions) or patch (one linear map of each patch)."""
     patch_size: int = Field(8, ge=2, le=64)
     """Side of a patch in pixels; with the conv stem, its total stride (a power of two)."""
-    stem_width: int = Field(16, ge=1, le=512)
+    stem_width: int = Field(24, ge=1, le=512)
     """Channels of the conv stem's first layer; each next layer has twice as many, up to dim."""
-    stem_depth: int = Field(2, ge=1, le=4)
+    stem_depth: int = Field(3, ge=1, le=4)
     """Convolutions at each resolution of the conv stem but the last: the first halves it, the others keep it."""
     patch_overlap: int = Field(0, ge=0)
     """Pixels that neighbouring patches share (patch stem only)."""
-    dim: int = Field(64, ge=8, le=1024)
+    dim: int = Field(96, ge=8, le=1024)
     """Width: the length of each token's vector."""
     heads: int = Field(4, ge=1, le=64)
     """Attention heads in each layer."""
-    encoder_layers: int = Field(3, ge=1, le=24)
+    encoder_layers: int = Field(4, ge=1, le=24)
     """Layers of the encoder."""
     decoder_layers: int = Field(1, ge=1, le=24)
     """Layers of the decoder (number model only)."""
@@ -207,16 +207,16 @@ class RunSettings(Settings):
 
 
 _ONE_DIGIT = CanvasSettings(
-    height=32, width=32, max_digits=1, empty_share=0.03, variation=0.6, difficulty=0.3
+    height=32, width=32, max_digits=1, variation=0.6, plain_share=0.3, empty_share=0.03, difficulty=0.3
 )
 
 PRESETS: dict[str, RunSettings] = {
-    "number": RunSettings(training=TrainingSettings(epochs=22, steps_per_epoch=1000)),
-    "number-small": RunSettings(model=ModelSettings(dim=40, stem_width=14, encoder_layers=3)),
+    "number": RunSettings(training=TrainingSettings(epochs=21, steps_per_epoch=1000)),
+    "number-small": RunSettings(model=ModelSettings(dim=40, stem_width=14, stem_depth=2, encoder_layers=3)),
     "digit": RunSettings(
         canvas=_ONE_DIGIT,
-        model=ModelSettings(kind="digit", dim=48, stem_width=20, encoder_layers=2),
-        training=TrainingSettings(epochs=24, steps_per_epoch=1000, optimizer="adamw", learning_rate=3e-3),
+        model=ModelSettings(kind="digit", dim=48, stem_width=16, encoder_layers=2),
+        training=TrainingSettings(epochs=40, steps_per_epoch=1000, optimizer="adamw", learning_rate=3e-3),
     ),
 }
 """Named starting points: the default number model, and one of each model at no more than 90,000 parameters."""

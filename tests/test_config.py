@@ -35,7 +35,7 @@ def file(folder: Path, content: Any) -> Path:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"model": {"heads": 5}}, r"dim \(64\) must be divisible by heads \(5\); try heads 4 or 8"),
+        ({"model": {"heads": 5}}, r"dim \(96\) must be divisible by heads \(5\); try heads 4 or 6"),
         (
             {"model": {"dim": 66, "heads": 3}},
             r"dim \(66\) must be divisible by 4.*try 68, or learned positions",
@@ -207,7 +207,7 @@ def test_flags_override_the_file_which_overrides_the_preset(tmp_path: Path) -> N
 
 
 def test_a_contradiction_in_the_flags_is_refused_like_one_in_a_file() -> None:
-    with pytest.raises(SettingsError, match=r"dim \(64\) must be divisible by heads \(5\); try heads 4 or 8"):
+    with pytest.raises(SettingsError, match=r"dim \(96\) must be divisible by heads \(5\); try heads 4 or 6"):
         run_settings(["--model.heads", "5"], "train")
 
 

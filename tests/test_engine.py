@@ -179,6 +179,21 @@ def test_a_training_closed_after_any_record_resumes_to_the_same_bits(
     assert_same_bits(folder, tmp_path)
 
 
+def test_a_training_in_bfloat16_learns_other_bits_and_resumes_to_the_same_ones(
+    uninterrupted: tuple[Path, list[Step | Epoch]], sample: Mnist, tmp_path: Path
+) -> None:
+    run = changed(RUN, training={"precision": "bfloat16"})
+    whole = list(fit(run, sample, tmp_path / "whole"))
+    assert losses_of(whole) != losses_of(uninterrupted[1])
+    assert losses_of(whole) == pytest.approx(losses_of(uninterrupted[1]), rel=0.05)
+    first = fit(run, sample, tmp_path / "parts")
+    before = [next(first) for _ in range(5)]
+    first.close()
+    after = list(fit(run, sample, tmp_path / "parts", resume=True))
+    assert losses_of(before + after) == losses_of(whole)
+    assert_same_bits(tmp_path / "whole", tmp_path / "parts")
+
+
 @pytest.mark.parametrize("step", [1, 5])
 def test_a_training_that_dies_within_a_step_resumes_from_the_last_whole_one(
     step: int,

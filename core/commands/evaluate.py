@@ -13,7 +13,7 @@ from core.commands.arguments import explained, mnist_or_sample, whole
 from core.data.mnist import Mnist
 from core.data.tiles import make_tiles
 from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint, parameter_count
-from core.training.engine import validation_canvas
+from core.training.engine import at_difficulty
 from core.training.metrics import Scores, read_canvases, read_digits, score
 
 SEED = 3 << 30
@@ -67,7 +67,7 @@ def evaluate(checkpoint: Checkpoint, mnist: Mnist, count: int, *, split: str = "
         ("camera-like", 1.0, 0.0),
         ("nothing there", 1.0, 1.0),
     ):
-        settings = validation_canvas(canvas, difficulty).model_copy(update={"empty_share": empty})
+        settings = at_difficulty(canvas, difficulty).model_copy(update={"empty_share": empty})
         results[name] = score(read_canvases(checkpoint.model, tiles, settings, count, SEED), calibration)
     if checkpoint.settings.model.kind == "digit":
         results[f"MNIST {split}"] = score(read_digits(checkpoint.model, digits, canvas), calibration)

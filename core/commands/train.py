@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 from tqdm import tqdm
 
@@ -55,7 +55,6 @@ def train(
 ) -> int:
     """Train with a progress bar. Ctrl-C saves at the next step and ends with the command that goes on."""
     _keep_memory()
-    stopping = _Stop()
     size = parameter_count(build(settings))
     source = "the bundled SAMPLE of MNIST" if mnist.is_sample else "all of MNIST"
     print(
@@ -63,6 +62,7 @@ def train(
     )
     # Closed here and not by the garbage collector, which would swallow a full disk.
     with (
+        _Stop() as stopping,
         contextlib.closing(fit(settings, mnist, folder, start=start, resume=resume)) as records,
         tqdm(total=settings.training.steps, unit="step", dynamic_ncols=True, smoothing=0.02) as bar,
     ):
@@ -106,10 +106,16 @@ def _keep_memory() -> None:
 class _Stop:
     """Whether Ctrl-C (or SIGTERM) asked to stop: a step is never cut in the middle."""
 
-    def __init__(self) -> None:
+    def __enter__(self) -> Self:
         self.asked = False
-        signal.signal(signal.SIGINT, self._ask)
-        signal.signal(signal.SIGTERM, self._ask)
+        self._before = {
+            number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked:

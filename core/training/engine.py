@@ -289,9 +289,7 @@ def _validate(model: Model, settings: RunSettings, tiles: Tiles, mnist: Mnist, p
     """Greedy reading of canvases that are the same every time, half of them clean and half as hard as in training."""
     half = settings.training.validation_canvases // 2
     readings = {
-        name: read_canvases(
-            model, tiles, validation_canvas(settings.canvas, difficulty), half, _VALIDATION_SEED
-        )
+        name: read_canvases(model, tiles, at_difficulty(settings.canvas, difficulty), half, _VALIDATION_SEED)
         for name, difficulty in (("clean", 0.0), ("camera", settings.canvas.difficulty))
     }
     scores = {name: score(reading).exact_match for name, reading in readings.items()}
@@ -305,7 +303,7 @@ def _validate(model: Model, settings: RunSettings, tiles: Tiles, mnist: Mnist, p
     return Epoch(epoch, progress.step, scores, scores["score"] > progress.best, progress.seconds)
 
 
-def validation_canvas(canvas: CanvasSettings, difficulty: float) -> CanvasSettings:
+def at_difficulty(canvas: CanvasSettings, difficulty: float) -> CanvasSettings:
     """The same canvases at another difficulty."""
     return canvas.model_copy(update={"difficulty": difficulty})
 

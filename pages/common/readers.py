@@ -5,6 +5,7 @@ from typing import Literal
 import streamlit as st
 
 from core.data.tiles import Tiles
+from core.model.checkpoint import BUNDLED
 from core.reading import CheckpointError, Reader, limit_threads
 from core.reading.example import Example, example, example_tiles
 from pages.common import digits, look
@@ -15,7 +16,7 @@ Kind = Literal["number", "digit"]
 def reader_or_advice(kind: Kind) -> Reader | None:
     """The reader of that kind; or None, and the page says why there is none and what to do."""
     try:
-        return _reader(kind)
+        return _reader(kind, _last_changed(kind))
     except CheckpointError as error:
         with look.empty_state(
             "There is no model to read with", str(error), key="checkpoint", icon=":material/model_training:"
@@ -34,9 +35,15 @@ def fresh_example(seed: int) -> Example:
     return example(_tiles(digits.mnist().checksum), seed)
 
 
+def _last_changed(kind: Kind) -> float:
+    path = BUNDLED / f"{kind}.safetensors"
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
 # What is cached here is shared by all visitors at once: nobody changes it.
-@st.cache_resource(show_spinner="Loading the model …")
-def _reader(kind: Kind) -> Reader:
+@st.cache_resource(show_spinner="Loading the model …", max_entries=4)
+def _reader(kind: Kind, last_changed: float) -> Reader:
+    """A checkpoint that has changed since is loaded anew."""
     limit_threads(1)
     return Reader.from_checkpoint(kind=kind)
 
