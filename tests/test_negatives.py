@@ -27,3 +27,13 @@ def test_a_letter_fills_its_tile_as_mnists_digits_do() -> None:
     letters = negatives.small(28)[:500] > 0
     longest = np.maximum(letters.any(axis=1).sum(axis=1), letters.any(axis=2).sum(axis=1))
     assert np.median(longest) == 20 and np.quantile(np.abs(longest - 20), 0.95) <= 1
+
+
+@pytest.mark.parametrize("kind", negatives.KINDS)
+def test_a_drawing_of_any_kind_lies_whole_in_its_picture(kind: str) -> None:
+    random = np.random.default_rng(0)
+    for _ in range(5):
+        picture = negatives.drawing(kind, random, 110, 320)
+        assert picture.shape == (110, 320) and picture.max() > 200
+        border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+        assert border.max() == 0

@@ -41,7 +41,7 @@ def small(side: int, *, unseen: bool = False) -> np.ndarray:
     """Letters and scribbles as (n, side, side) uint8, ink bright; with `unseen` others, some of them of other kinds."""
     random = np.random.default_rng(_UNSEEN_SEED if unseen else _SEED)
     letters = HELD_OUT_LETTERS if unseen else LETTERS
-    kinds = [*_SMALL, *_SMALL_HELD_OUT] if unseen else _SMALL
+    kinds = list(({**_SMALL, **_SMALL_HELD_OUT} if unseen else _SMALL).values())
     return np.stack(
         [_letter(letters[number % len(letters)], side, random) for number in range(_LETTERS)]
         + [_scribble(kinds[number % len(kinds)], side, random) for number in range(_SCRIBBLES)]
@@ -52,8 +52,18 @@ def small(side: int, *, unseen: bool = False) -> np.ndarray:
 def doodles(*, unseen: bool = False) -> np.ndarray:
     """Drawings along a line as (n, 32, 160) uint8, ink bright; with `unseen` others, some of them of other kinds."""
     random = np.random.default_rng(_UNSEEN_SEED if unseen else _SEED)
-    kinds = [*_LONG, *_LONG_HELD_OUT] if unseen else _LONG
+    kinds = list(({**_LONG, **_LONG_HELD_OUT} if unseen else _LONG).values())
     return np.stack([_doodle(kinds[number % len(kinds)], random) for number in range(_DOODLES)])
+
+
+def drawing(kind: str, random: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """One drawing of a kind in `KINDS`, in the middle of an (height, width) uint8 picture, ink bright."""
+    strokes = KINDS[kind](random)
+    low, high = _bounds(strokes)
+    reach = np.array([width, height]) * random.uniform(0.5, 0.9)
+    scale = float((reach / np.maximum(high - low, 1e-3)).min())
+    pen = height * random.uniform(0.025, 0.07)
+    return _ink(strokes, (low + high) / 2, scale, (height, width), pen, random)
 
 
 def _letter(letter: str, side: int, random: np.random.Generator) -> np.ndarray:
@@ -241,7 +251,22 @@ def _tangle(random: np.random.Generator) -> list[_Stroke]:
     return [np.stack([np.convolve(axis, np.ones(5) / 5, "valid") for axis in path.T], 1)]
 
 
-_SMALL: list[_Drawing] = [_wander, _zigzag, _short_strokes, _blots]
-_SMALL_HELD_OUT: list[_Drawing] = [_spiral, _star]
-_LONG: list[_Drawing] = [_coil, _cursive, _wave, _crossing_out]
-_LONG_HELD_OUT: list[_Drawing] = [_arches, _tangle]
+_SMALL: dict[str, _Drawing] = {
+    "wandering line": _wander,
+    "zigzag": _zigzag,
+    "short strokes": _short_strokes,
+    "blots": _blots,
+}
+_SMALL_HELD_OUT: dict[str, _Drawing] = {"spiral": _spiral, "star": _star}
+_LONG: dict[str, _Drawing] = {
+    "coil": _coil,
+    "joined writing": _cursive,
+    "wave": _wave,
+    "crossing out": _crossing_out,
+}
+_LONG_HELD_OUT: dict[str, _Drawing] = {"arches": _arches, "tangle": _tangle}
+
+KINDS = {**_SMALL, **_LONG, **_SMALL_HELD_OUT, **_LONG_HELD_OUT}
+"""Every kind of scribble and doodle."""
+HELD_OUT = frozenset(_SMALL_HELD_OUT) | frozenset(_LONG_HELD_OUT)
+"""Those of them that are never learned."""
