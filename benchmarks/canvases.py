@@ -1,11 +1,12 @@
 """python -m benchmarks.canvases: batched canvas generation beside a loop over images in OpenCV, and its share of a training step.
 
 The loop makes the same kind of picture one at a time, the way a careful script would: the same digits, geometry, pen and
-effects, all of them on. One thread each.
+effects, all of them on. One thread each, but for the row that says otherwise.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +41,16 @@ def main() -> None:
     seed = iter(range(1 << 30))
     usual = make_canvases(tiles, settings, BATCH, 0)
 
+    def batched(threads: int) -> None:
+        torch.set_num_threads(threads)
+        make_canvases(tiles, settings, BATCH, next(seed), strengths=everything)
+        torch.set_num_threads(1)
+
+    cores = os.cpu_count() or 1
     times = in_turns(
         {
-            "batched": lambda: make_canvases(tiles, settings, BATCH, next(seed), strengths=everything),
+            "batched": lambda: batched(1),
+            "all cores": lambda: batched(cores),
             "loop": lambda: [one_canvas(digits, settings, random) for _ in range(BATCH)],
             "usual": lambda: make_canvases(tiles, settings, BATCH, next(seed)),
             "strip": lambda: strip(usual.pictures, usual.extents),
@@ -53,6 +61,8 @@ def main() -> None:
     print(line("batched, every effect on, 64 canvases", times["batched"], f"{per_second:,.0f} canvases/s"))
     print(line("OpenCV loop, the same work, 64 canvases", times["loop"]))
     print(f"{'loop / batched':<44}{median_ratio(times['loop'], times['batched']):9.1f} x")
+    print(line(f"batched, on {cores} threads", times["all cores"]))
+    print(f"{'loop / batched, on all threads':<44}{median_ratio(times['loop'], times['all cores']):9.1f} x")
     print(line("batched, effects drawn as in training", times["usual"]))
     print(line("strip of the same batch", times["strip"]))
 
