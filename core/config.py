@@ -37,6 +37,8 @@ class CanvasSettings(Settings):
     """Most digits in a number; a model reads no longer numbers than it was trained on."""
     variation: float = Field(1.0, ge=0, le=1)
     """How much hands differ in size, slant, stretch and pen: 0 is one size, upright."""
+    bend: float = Field(0.0, ge=0, le=3)
+    """How far the strokes of each digit are bent out of shape, in MNIST pixels (the standard deviation at a few places)."""
     plain_share: float = Field(0.0, ge=0, le=1)
     """Share of canvases whose digits are MNIST's own pixels, neither scaled nor bent."""
     empty_share: float = Field(0.1, ge=0, le=1)

@@ -274,6 +274,23 @@ def test_a_plain_canvas_shows_the_very_pixels_of_mnist(tiles: Tiles) -> None:
     assert sum(_trimmed(1 - picture) in known for picture in canvases.pictures[:, 0]) >= 99
 
 
+def test_a_bent_digit_is_no_longer_what_it_was_and_its_neighbours_are_bent_otherwise(tiles: Tiles) -> None:
+    straight, bent = (
+        make_canvases(
+            only_the_first_digit(tiles),
+            CanvasSettings(max_digits=1, variation=0, bend=bend, difficulty=0, empty_share=0),
+            20,
+            1,
+        )
+        for bend in (0.0, 1.5)
+    )
+    shapes = {_trimmed(1 - picture) for picture in straight.pictures[:, 0]}
+    others = {_trimmed(1 - picture) for picture in bent.pictures[:, 0]}
+    assert len(others) == 20 and not others & shapes
+    inks = [float((1 - canvases.pictures).sum((1, 2, 3)).mean()) for canvases in (straight, bent)]
+    assert inks[1] == pytest.approx(inks[0], rel=0.1)
+
+
 def _trimmed(ink: Tensor) -> bytes:
     """What a picture shows, wherever it stands in it."""
     rows, columns = (ink > 1e-3).any(1).nonzero()[:, 0], (ink > 1e-3).any(0).nonzero()[:, 0]

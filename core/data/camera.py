@@ -90,7 +90,7 @@ def _plane(picture: Tensor) -> tuple[Float[Tensor, "h 1"], Float[Tensor, "1 w"]]
 
 
 @cache
-def _stretching(cells: int, length: int) -> Float[Tensor, "n c"]:
+def stretching(cells: int, length: int) -> Float[Tensor, "n c"]:
     """The matrix that stretches so many values to that length, with straight lines between them."""
     place = torch.linspace(0, cells - 1, length)[:, None]
     return (1 - (place - torch.arange(cells)).abs()).clamp(min=0)
@@ -101,7 +101,7 @@ def _field(
 ) -> Float[Tensor, "b h w"]:
     """A smooth random field, 0 to 1, that varies over about as many cells."""
     coarse = torch.rand(count, *cells, generator=generator)
-    down, across = (_stretching(few, many) for few, many in zip(cells, shape, strict=True))
+    down, across = (stretching(few, many) for few, many in zip(cells, shape, strict=True))
     return down @ (coarse @ across.T)
 
 

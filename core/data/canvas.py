@@ -10,11 +10,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from core.config import CanvasSettings
-from core.data.camera import EFFECTS, draw_strengths, photograph
+from core.data.camera import EFFECTS, draw_strengths, photograph, stretching
 from core.data.tiles import SIDE, Tiles
 
 _BORDER = 1  # pixels between the outermost ink and the canvas's edge
 _OVERLAP = 0.4  # of the narrower of two neighbours, at most
+_BENDS = (7, 5)  # places across and down a tile's frame that are moved when its strokes are bent
 _VISIBLE = 0.25  # ink at least this strong counts for a digit's box
 
 
@@ -69,8 +70,17 @@ def make_canvases(
     layout = _lay_out(tiles.boxes[chosen], filled, plain, strengths, settings, generator)
     canvas_of, slot_of = filled.nonzero(as_tuple=True)
     pen = (settings.variation * ~plain * _pen(count, generator))[canvas_of]
+    bends = None
+    if settings.bend:
+        bends = settings.bend * torch.randn(len(pen), 2, *_BENDS, generator=generator)
+        bends *= ~plain[canvas_of, None, None, None]
     warped, spans, rows = _warp(
-        _change_pen(tiles.images[chosen[filled]], pen), layout, filled, tiles.boxes[chosen[filled]], height
+        _change_pen(tiles.images[chosen[filled]], pen),
+        layout,
+        filled,
+        tiles.boxes[chosen[filled]],
+        height,
+        bends,
     )
 
     lefts = _place(spans, layout.gaps, filled, width, generator)
@@ -206,11 +216,17 @@ def _change_pen(images: Float[Tensor, "m 28 28"], pen: Float[Tensor, " m"]) -> F
 
 
 def _warp(
-    images: Tensor, layout: _Layout, filled: Tensor, boxes: Tensor, height: int
+    images: Tensor,
+    layout: _Layout,
+    filled: Tensor,
+    boxes: Tensor,
+    height: int,
+    bends: Float[Tensor, "m 2 c r"] | None,
 ) -> tuple[Float[Tensor, "m t h"], Int[Tensor, "m 2"], Int[Tensor, "m 2"]]:
     """Every digit in its shape and line, transposed (columns first) for `_paste`, and the columns and rows of its ink.
 
-    One `grid_sample` for all digits of all canvases.
+    One `grid_sample` for all digits of all canvases. `bends` moves some places of each, in MNIST pixels, and what lies
+    between them along (elastic distortion, Simard et al. 2003).
     """
     matrices, middles = layout.matrices[filled], layout.middles[filled]
     span = 2 * (3 * height // 4)
@@ -224,6 +240,9 @@ def _warp(
         torch.complex(along[:, 0], along[:, 1])[:, :, None]
         + torch.complex(across[:, 0], across[:, 1])[:, None]
     )
+    if bends is not None:
+        moved = stretching(_BENDS[0], span) @ (bends @ stretching(_BENDS[1], height).T) * (2 / SIDE)
+        grid = grid + torch.complex(moved[:, 0], moved[:, 1])
     warped = F.grid_sample(images[:, None], torch.view_as_real(grid), align_corners=False)[:, 0]
     return warped, _first_and_last(warped.amax(2)), _first_and_last(warped.amax(1))
 
