@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -65,7 +64,7 @@ class Attention(nn.Module):
                 causal=causal,
                 with_weights=with_weights,
             )
-        return self.output(rearrange(mixed, "b heads q c -> b q (heads c)")), weights
+        return self.output(mixed.transpose(1, 2).flatten(2)), weights
 
     def _mix(
         self,
@@ -90,7 +89,7 @@ class Attention(nn.Module):
         return F.dropout(weights, dropout, self.training) @ values, weights
 
     def _by_head(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b heads t c"]:
-        return rearrange(x, "b t (heads c) -> b heads t c", heads=self.heads)
+        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
 
 class FeedForward(nn.Module):
