@@ -10,6 +10,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 
 from core.config import ModelSettings
 from core.model.attention import ACTIVATIONS, Attention, FeedForward, sincos_positions
@@ -64,7 +65,7 @@ class ConvStem(nn.Module):
             for convolution, norm in zip(self.convolutions, self.norms, strict=True)
         )
         self.norms = nn.ModuleList(nn.Identity() for _ in self.norms)
-        self.to(memory_format=torch.channels_last)
+        convert_conv2d_weight_memory_format(self, torch.channels_last)
 
 
 class EncoderLayer(nn.Module):
