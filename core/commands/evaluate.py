@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
 def evaluate(checkpoint: Checkpoint, mnist: Mnist, count: int, *, split: str = "test") -> dict[str, Scores]:
     """Scores on clean and camera-like canvases, on canvases without digits, and for a digit model on the plain digits.
 
-    What is no digit has the scribbles of another hand than in training; the printed letters are the same.
+    What is no digit is other letters and drawings than in training, some of them of other kinds.
     The checkpoint's own lengths, each as likely as the others, and its own size of canvas are used.
     """
     if mnist.is_sample:

@@ -16,7 +16,7 @@ Kind = Literal["number", "digit"]
 def reader_or_advice(kind: Kind) -> Reader | None:
     """The reader of that kind; or None, and the page says why there is none and what to do."""
     try:
-        return _reader(kind, _last_changed(kind))
+        return _reader(kind)
     except CheckpointError as error:
         with look.empty_state(
             "There is no model to read with", str(error), key="checkpoint", icon=":material/model_training:"
@@ -35,15 +35,15 @@ def fresh_example(seed: int) -> Example:
     return example(_tiles(digits.mnist().checksum), seed)
 
 
-def _last_changed(kind: Kind) -> float:
+def _reader(kind: Kind) -> Reader:
+    """A checkpoint that was replaced is loaded anew."""
     path = BUNDLED / f"{kind}.safetensors"
-    return path.stat().st_mtime if path.exists() else 0.0
+    return _loaded(kind, path.stat().st_mtime if path.exists() else 0.0)
 
 
 # What is cached here is shared by all visitors at once: nobody changes it.
 @st.cache_resource(show_spinner="Loading the model …", max_entries=4)
-def _reader(kind: Kind, last_changed: float) -> Reader:
-    """A checkpoint that has changed since is loaded anew."""
+def _loaded(kind: Kind, last_changed: float) -> Reader:
     limit_threads(1)
     return Reader.from_checkpoint(kind=kind)
 
