@@ -11,6 +11,7 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from benchmarks.timing import in_turns, line, median_ratio
 from core.config import PRESETS, CanvasSettings
 from core.data.camera import EFFECTS
 from core.data.canvas import make_canvases
-from core.data.mnist import Digits, load_mnist
+from core.data.mnist import Digits, Mnist, load_mnist
 from core.data.strip import strip
 from core.data.tiles import make_tiles
 from core.training.engine import Step, fit
@@ -66,10 +67,19 @@ def main() -> None:
     print(line("batched, effects drawn as in training", times["usual"]))
     print(line("strip of the same batch", times["strip"]))
 
+    usual_seconds = statistics.median(times["usual"])
+    precisions: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
+    for precision in precisions:
+        seconds = _step_seconds(mnist, precision)
+        print(line(f"one training step of the default model, {precision}", seconds))
+        print(f"{'generation / training step':<44}{usual_seconds / statistics.median(seconds):9.1%}")
+
+
+def _step_seconds(mnist: Mnist, precision: Literal["float32", "bfloat16"]) -> list[float]:
+    """Seconds of some steps, after the first few."""
     run = PRESETS["number"]
-    short = run.model_copy(
-        update={"training": run.training.model_copy(update={"epochs": 1, "steps_per_epoch": 1 << 20})}
-    )
+    choices = {"epochs": 1, "steps_per_epoch": 1 << 20, "precision": precision}
+    short = run.model_copy(update={"training": run.training.model_copy(update=choices)})
     steps = []
     with TemporaryDirectory() as folder:
         records = fit(short, mnist, Path(folder))
@@ -79,9 +89,7 @@ def main() -> None:
             if len(steps) == 25:
                 break
         records.close()
-    step = statistics.median(steps[5:])
-    print(line("one training step of the default model", steps[5:]))
-    print(f"{'generation / training step':<44}{statistics.median(times['usual']) / step:9.1%}")
+    return steps[5:]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.negatives import HELD_OUT, KINDS, drawing
+from core.data.negatives import KINDS, drawing, word
 from core.reading import Reader, limit_threads
 
 COUNT = 100
@@ -22,16 +22,20 @@ def main(argv: list[str]) -> None:
     limit_threads(1)
     reader = Reader.from_checkpoint(Path(argv[0]) if argv else None)
     random = np.random.default_rng(0)
-    refused = 0
-    for kind in KINDS:
-        pictures = [255 - drawing(kind, random, HEIGHT, WIDTH) for _ in range(COUNT)]
-        readings = [reader.read(picture, with_attention=False) for picture in pictures]
-        misread = [reading for reading in readings if reading.text]
-        refused += COUNT - len(misread)
-        surest = max(misread, key=lambda reading: reading.probability, default=None)
-        note = f"surest misreading {surest.text} ({surest.probability:.0%})" if surest else ""
-        print(f"{kind + (' *' if kind in HELD_OUT else ''):<20}{1 - len(misread) / COUNT:8.0%}  {note}")
-    print(f"{'all':<20}{refused / COUNT / len(KINDS):8.1%}")
+    blank = 255 - np.zeros((HEIGHT, WIDTH), np.uint8)
+    _report(reader, "blank", [blank])
+    _report(reader, "letters *", [255 - word(random, HEIGHT, WIDTH) for _ in range(COUNT)])
+    for name, kind in KINDS.items():
+        pictures = [255 - drawing(name, random, HEIGHT, WIDTH) for _ in range(COUNT)]
+        _report(reader, name + (" *" if kind.held_out else ""), pictures)
+
+
+def _report(reader: Reader, name: str, pictures: list[np.ndarray]) -> None:
+    readings = [reader.read(picture, with_attention=False) for picture in pictures]
+    misread = [reading for reading in readings if reading.text]
+    surest = max(misread, key=lambda reading: reading.probability, default=None)
+    note = f"surest misreading {surest.text} ({surest.probability:.0%})" if surest else ""
+    print(f"{name:<20}{1 - len(misread) / len(pictures):8.0%}  {note}".rstrip())
 
 
 if __name__ == "__main__":

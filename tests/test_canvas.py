@@ -267,6 +267,13 @@ def test_some_empty_canvases_show_a_doodle_along_the_line(tiles: Tiles) -> None:
     assert (canvases.lengths == 0).all()
 
 
+def test_a_canvas_as_narrow_as_a_digit_shows_no_doodle(tiles: Tiles) -> None:
+    stock = Tiles(tiles.images, tiles.labels, tiles.boxes, torch.ones(1, 32, 160))
+    settings = CanvasSettings(height=32, width=32, max_digits=1, empty_share=1, difficulty=0)
+    pictures = make_canvases(stock, settings, 200, 1).pictures
+    assert not (pictures < 0.5).all(dim=(1, 2, 3)).any()
+
+
 def test_a_plain_canvas_shows_the_very_pixels_of_mnist(tiles: Tiles) -> None:
     settings = CanvasSettings(max_digits=1, plain_share=1, difficulty=0, empty_share=0)
     canvases = make_canvases(tiles, settings, 100, 1)

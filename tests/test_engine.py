@@ -547,16 +547,6 @@ def test_the_state_survives_a_full_disk(
     assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
 
 
-@pytest.fixture
-def signals() -> Iterator[None]:
-    """The command answers Ctrl-C in its own way."""
-    names = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.getsignal(name) for name in names]
-    yield
-    for name, handler in zip(names, before, strict=True):
-        signal.signal(name, handler)
-
-
 def test_a_loss_that_is_no_number_ends_the_training_and_says_what_to_lower(
     sample: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -565,7 +555,6 @@ def test_a_loss_that_is_no_number_ends_the_training_and_says_what_to_lower(
         list(fit(RUN, sample, tmp_path))
 
 
-@pytest.mark.usefixtures("signals")
 def test_resuming_logs_what_is_done_again_once(sample: Mnist, tmp_path: Path) -> None:
     run = changed(RUN, training={"epochs": 2})
     records = fit(run, sample, tmp_path)
@@ -577,13 +566,14 @@ def test_resuming_logs_what_is_done_again_once(sample: Mnist, tmp_path: Path) ->
         "step": ROUND,
     }  # logged by a training that was killed before it was saved
     (tmp_path / LOG).write_text(json.dumps(again) + "\n" + '{"kind": "ep')
+    answering = signal.getsignal(signal.SIGINT)
     assert train(run, sample, tmp_path, resume=True) == 0
+    assert signal.getsignal(signal.SIGINT) is answering, "Ctrl-C is the caller's again"
     logged = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
     assert [record["epoch"] for record in logged] == [1, 2]
     assert "scores" in logged[0]
 
 
-@pytest.mark.usefixtures("signals")
 def test_a_killed_command_resumes_to_the_same_bits(root: Path, sample: Mnist, tmp_path: Path) -> None:
     run = changed(RUN, training={"epochs": 2, "steps_per_epoch": 20, "save_every": 4})
     settings = tmp_path / "settings.json"

@@ -303,3 +303,21 @@ def test_folding_the_norms_changes_no_answer(stem: Literal["conv", "patch"]) -> 
     after, _ = encoder(strips)
     assert torch.allclose(before, after, atol=1e-5)
     assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in encoder.modules())
+
+
+def test_in_mixed_precision_the_answers_and_the_attention_keep_their_full_precision() -> None:
+    model = number_model()
+    strips, tokens = torch.rand(2, 1, 16, 32), torch.full((2, 1), vocab.SOS)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = model(strips, tokens, with_weights=True)
+    full = model(strips, tokens, with_weights=True)
+    for name in ("logits", "boxes"):
+        one, other = getattr(mixed, name), getattr(full, name)
+        assert (
+            one.dtype == torch.float32
+            and torch.allclose(one, other, atol=0.05)
+            and not torch.equal(one, other)
+        )
+    assert all(
+        weights.dtype == torch.float32 for weights in mixed.attentions.cross + mixed.attentions.encoder
+    )

@@ -1,6 +1,7 @@
 """The router and what the pages share, without a browser."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from core import reading as core_reading
 from core.data.mnist import DataUnavailable, Mnist
 from core.data.strip import Placement
+from core.model.checkpoint import BUNDLED
 from core.reading import CheckpointError, Reader
 from core.reading.example import Example
 from core.reading.palette import position_colour
@@ -391,3 +393,15 @@ def test_home_fetches_all_of_mnist_when_asked_and_says_no_more_of_the_sample(
     assert not home.exception and reported == [0.0, 0.5, 1.0]
     assert "bundled sample" not in words(home)
     assert not [button for button in home.button if button.key == "mnist-get"]
+
+
+def test_a_checkpoint_that_is_replaced_is_read_with_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "digit.safetensors"
+    path.write_bytes((BUNDLED / "digit.safetensors").read_bytes())
+    monkeypatch.setattr(readers, "BUNDLED", tmp_path)
+    first, again = readers.reader_or_advice("digit"), readers.reader_or_advice("digit")
+    assert first is not None and first is again
+    os.utime(path, (1, 1))
+    assert readers.reader_or_advice("digit") is not first

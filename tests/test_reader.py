@@ -7,9 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from core.model.checkpoint import BUNDLED, CheckpointError
+from core.model.checkpoint import BUNDLED, CheckpointError, load_checkpoint
 from core.reading import PictureError, Reader, Reading
 from tests.drawings import Drawing, draw, overlap
 
@@ -219,3 +220,12 @@ def test_any_checkpoint_of_ours_makes_a_reader(number_reader: Reader, tmp_path: 
     assert same(Reader.from_checkpoint(str(path)).read(DRAWING.gray), number_reader.read(DRAWING.gray))
     with pytest.raises(CheckpointError, match=r"no checkpoint at .*none\.safetensors; check the path"):
         Reader.from_checkpoint(tmp_path / "none.safetensors")
+
+
+def test_what_a_reader_does_to_read_faster_leaves_the_checkpoint_as_it_was() -> None:
+    checkpoint = load_checkpoint(BUNDLED / "digit.safetensors")
+    before = {name: tensor.clone() for name, tensor in checkpoint.model.state_dict().items()}
+    reader = Reader(checkpoint)
+    after = checkpoint.model.state_dict()
+    assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in reader.model.modules())

@@ -46,8 +46,8 @@ def _flags(settings: Settings) -> Any:
             group = _flags(value)
             fields.append((name, group, dataclasses.field(default_factory=group)))
         else:
-            # mypy cannot follow an annotation that is only known at run time.
-            described = Annotated[field.annotation, tyro.conf.arg(help=field.description)]  # type: ignore[name-defined]
+            annotated: Any = Annotated  # of a type that is only known at run time
+            described = annotated[field.annotation, tyro.conf.arg(help=field.description)]
             fields.append((name, described, dataclasses.field(default=value)))
     made = dataclasses.make_dataclass(type(settings).__name__, fields)
     made.__doc__ = type(settings).__doc__

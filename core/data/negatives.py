@@ -6,6 +6,7 @@ Some letters and some kinds of drawing are kept for tests alone, so that refusin
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 import cv2
@@ -41,7 +42,7 @@ def small(side: int, *, unseen: bool = False) -> np.ndarray:
     """Letters and scribbles as (n, side, side) uint8, ink bright; with `unseen` others, some of them of other kinds."""
     random = np.random.default_rng(_UNSEEN_SEED if unseen else _SEED)
     letters = HELD_OUT_LETTERS if unseen else LETTERS
-    kinds = list(({**_SMALL, **_SMALL_HELD_OUT} if unseen else _SMALL).values())
+    kinds = _drawings(long=False, unseen=unseen)
     return np.stack(
         [_letter(letters[number % len(letters)], side, random) for number in range(_LETTERS)]
         + [_scribble(kinds[number % len(kinds)], side, random) for number in range(_SCRIBBLES)]
@@ -52,18 +53,29 @@ def small(side: int, *, unseen: bool = False) -> np.ndarray:
 def doodles(*, unseen: bool = False) -> np.ndarray:
     """Drawings along a line as (n, 32, 160) uint8, ink bright; with `unseen` others, some of them of other kinds."""
     random = np.random.default_rng(_UNSEEN_SEED if unseen else _SEED)
-    kinds = list(({**_LONG, **_LONG_HELD_OUT} if unseen else _LONG).values())
+    kinds = _drawings(long=True, unseen=unseen)
     return np.stack([_doodle(kinds[number % len(kinds)], random) for number in range(_DOODLES)])
 
 
 def drawing(kind: str, random: np.random.Generator, height: int, width: int) -> np.ndarray:
     """One drawing of a kind in `KINDS`, in the middle of an (height, width) uint8 picture, ink bright."""
-    strokes = KINDS[kind](random)
+    strokes = KINDS[kind].draw(random)
     low, high = _bounds(strokes)
     reach = np.array([width, height]) * random.uniform(0.5, 0.9)
     scale = float((reach / np.maximum(high - low, 1e-3)).min())
     pen = height * random.uniform(0.025, 0.07)
     return _ink(strokes, (low + high) / 2, scale, (height, width), pen, random)
+
+
+def word(random: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """One to four letters that are kept for tests, in a row in an (height, width) uint8 picture, ink bright."""
+    side = int(0.8 * min(height, width / 4))
+    count = int(random.integers(1, 5))
+    letters = [_letter(str(random.choice(list(HELD_OUT_LETTERS))), side, random) for _ in range(count)]
+    picture = np.zeros((height, width), np.uint8)
+    top, left = (height - side) // 2, (width - side * count) // 2
+    picture[top : top + side, left : left + side * count] = np.hstack(letters)
+    return picture
 
 
 def _letter(letter: str, side: int, random: np.random.Generator) -> np.ndarray:
@@ -251,22 +263,32 @@ def _tangle(random: np.random.Generator) -> list[_Stroke]:
     return [np.stack([np.convolve(axis, np.ones(5) / 5, "valid") for axis in path.T], 1)]
 
 
-_SMALL: dict[str, _Drawing] = {
-    "wandering line": _wander,
-    "zigzag": _zigzag,
-    "short strokes": _short_strokes,
-    "blots": _blots,
-}
-_SMALL_HELD_OUT: dict[str, _Drawing] = {"spiral": _spiral, "star": _star}
-_LONG: dict[str, _Drawing] = {
-    "coil": _coil,
-    "joined writing": _cursive,
-    "wave": _wave,
-    "crossing out": _crossing_out,
-}
-_LONG_HELD_OUT: dict[str, _Drawing] = {"arches": _arches, "tangle": _tangle}
+@dataclass(frozen=True)
+class Kind:
+    """One kind of drawing that is no number."""
 
-KINDS = {**_SMALL, **_LONG, **_SMALL_HELD_OUT, **_LONG_HELD_OUT}
-"""Every kind of scribble and doodle."""
-HELD_OUT = frozenset(_SMALL_HELD_OUT) | frozenset(_LONG_HELD_OUT)
-"""Those of them that are never learned."""
+    draw: _Drawing
+    long: bool = False
+    """Whether it runs along the line of writing, or is of a digit's size."""
+    held_out: bool = False
+    """Whether it is kept for tests, and never learned."""
+
+
+KINDS = {
+    "wandering line": Kind(_wander),
+    "zigzag": Kind(_zigzag),
+    "short strokes": Kind(_short_strokes),
+    "blots": Kind(_blots),
+    "spiral": Kind(_spiral, held_out=True),
+    "star": Kind(_star, held_out=True),
+    "coil": Kind(_coil, long=True),
+    "joined writing": Kind(_cursive, long=True),
+    "wave": Kind(_wave, long=True),
+    "crossing out": Kind(_crossing_out, long=True),
+    "arches": Kind(_arches, long=True, held_out=True),
+    "tangle": Kind(_tangle, long=True, held_out=True),
+}
+
+
+def _drawings(*, long: bool, unseen: bool) -> list[_Drawing]:
+    return [kind.draw for kind in KINDS.values() if kind.long == long and (unseen or not kind.held_out)]
