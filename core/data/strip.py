@@ -23,11 +23,24 @@ FAINTEST_INK = 0.06
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a strip came from: strip pixel (x, y) lies at (left + x * scale, top + y * scale) of the picture."""
+    """Where a strip came from: its pixel (x, y) lies at (left, top) + scale * (x, y) turned by `angle` in the picture."""
 
     left: float
     top: float
     scale: float
+    angle: float = 0.0
+    """Radians, clockwise as seen: how far the number's line falls to the right."""
+
+    def to_picture(self) -> np.ndarray:
+        """(2, 3) float64 matrix from strip coordinates to those of the picture; both count from corners of pixels."""
+        cos, sin = self.scale * np.cos(self.angle), self.scale * np.sin(self.angle)
+        return np.array([[cos, -sin, self.left], [sin, cos, self.top]])
+
+    def outline(self, box: tuple[float, float, float, float]) -> np.ndarray:
+        """(4, 2) corners, clockwise from the upper left, in the picture, of a box (left, top, right, bottom) on the strip."""
+        left, top, right, bottom = box
+        corners = np.array([[left, top, 1], [right, top, 1], [right, bottom, 1], [left, bottom, 1]])
+        return corners @ self.to_picture().T
 
 
 def strip(
@@ -61,19 +74,20 @@ def strip(
 
 
 def fit(
-    gray: np.ndarray, box: tuple[float, float, float, float], height: int, width: int
+    gray: np.ndarray, box: tuple[float, float, float, float], height: int, width: int, angle: float = 0.0
 ) -> tuple[np.ndarray, tuple[float, float], Placement]:
     """The part of a picture around the ink in `box`, at the strip's size, ready for `strip`.
 
-    `gray` is HW uint8; `box` is left, top, right, bottom of the ink in its pixels. Returns the (height, width)
-    float32 picture in 0 to 1, the columns in which it shows something (`extents` of `strip`), and its placement.
-    The ink is centred; it fills `INK_SHARE` of the height, or the width if it is too long for that. Where the strip
-    reaches beyond the picture, the paper goes on.
+    `gray` is HW uint8; `box` is left, top, right, bottom of the ink in its pixels, a rectangle that is turned about its
+    own middle by `angle` (radians, clockwise as seen). Returns the (height, width) float32 picture in 0 to 1, the columns
+    in which it shows something (`extents` of `strip`), and its placement. The ink is centred; it fills `INK_SHARE` of the
+    height, or the width if it is too long for that. Where the strip reaches beyond the picture, the paper goes on.
     """
     left, top, right, bottom = box
     margin = (1 - INK_SHARE) / 2 * height
     scale = max((bottom - top) / (height * INK_SHARE), (right - left) / (width - 2 * margin), 1e-6)
-    placement = Placement((left + right - width * scale) / 2, (top + bottom - height * scale) / 2, scale)
+    turned = Placement(0.0, 0.0, scale, angle).to_picture() @ (width / 2, height / 2, 0)
+    placement = Placement((left + right) / 2 - turned[0], (top + bottom) / 2 - turned[1], scale, angle)
     shown = (right - left) / scale + 2 * margin
     extents = max((width - shown) / 2, 0.0), min((width + shown) / 2, float(width))
     picture = _sample(gray, placement, height, width).astype(np.float32) / 255
@@ -83,31 +97,22 @@ def fit(
 def _sample(gray: np.ndarray, placement: Placement, height: int, width: int) -> np.ndarray:
     """The placed window of the picture; each strip pixel is the mean of the picture pixels that it covers."""
     reduction = max(int(placement.scale), 1)
-    rows = slice(
-        max(int(placement.top) - reduction, 0),
-        max(int(placement.top + height * placement.scale) + reduction + 1, 1),
-    )
-    columns = slice(
-        max(int(placement.left) - reduction, 0),
-        max(int(placement.left + width * placement.scale) + reduction + 1, 1),
-    )
+    corners = placement.outline((0.0, 0.0, float(width), float(height)))
+    (first_x, first_y), (last_x, last_y) = corners.min(0).astype(int), corners.max(0).astype(int)
+    rows = slice(max(first_y - reduction, 0), max(last_y + reduction + 1, 1))
+    columns = slice(max(first_x - reduction, 0), max(last_x + reduction + 1, 1))
     window = gray[rows, columns]
     if reduction > 1:  # average first, or thin lines would fall between the samples
         size = max(round(window.shape[1] / reduction), 1), max(round(window.shape[0] / reduction), 1)
         window_small = cv2.resize(window, size, interpolation=cv2.INTER_AREA)
     else:
         window_small = window
-    step_x, step_y = window.shape[1] / window_small.shape[1], window.shape[0] / window_small.shape[0]
-    to_window = np.array(
-        [
-            [
-                placement.scale / step_x,
-                0,
-                (placement.left - columns.start + placement.scale / 2) / step_x - 0.5,
-            ],
-            [0, placement.scale / step_y, (placement.top - rows.start + placement.scale / 2) / step_y - 0.5],
-        ]
-    )
+    step = np.array([window.shape[1] / window_small.shape[1], window.shape[0] / window_small.shape[0]])
+    to_window = placement.to_picture()
+    # cv2 counts from the middles of pixels.
+    to_window[:, 2] += to_window[:, :2] @ (0.5, 0.5) - (columns.start, rows.start)
+    to_window /= step[:, None]
+    to_window[:, 2] -= 0.5
     return cv2.warpAffine(
         window_small,
         to_window,
@@ -125,27 +130,22 @@ def _beyond_edges(
     The paper there is what the frame's border shows, but not where a stroke touches it: it would go on to the strip's edge.
     """
     height, width = picture.shape
-    rows, row_inside = _inside(np.arange(height), placement.top, placement.scale, size[0])
-    columns, column_inside = _inside(np.arange(width), placement.left, placement.scale, size[1])
-    shown = (np.arange(width) >= extents[0]) & (np.arange(width) < extents[1])
-    inside = row_inside[:, None] & column_inside
-    beyond = ~inside & shown
-    if not beyond.any():
+    corners = placement.outline((0.5, 0.5, width - 0.5, height - 0.5))
+    if (corners >= 0).all() and (corners <= (size[1], size[0])).all():
         return picture
-    border = picture[np.ix_(rows, columns)]
-    level = np.median(border[beyond])
-    distance = np.abs(border - level)
-    is_ink = (distance > 0.35 * np.abs(picture - level)[inside & shown].max()).astype(np.uint8)
+    (a, b, left), (c, d, top) = placement.to_picture()
+    columns, rows = np.arange(width) + 0.5, np.arange(height)[:, None] + 0.5
+    x, y = a * columns + b * rows + left, c * columns + d * rows + top
+    inside = (x >= 0) & (x <= size[1]) & (y >= 0) & (y <= size[0])
+    shown = (columns > extents[0]) & (columns < extents[1] + 0.5)
+    beyond = ~inside & shown
+    if not beyond.any() or not (inside & shown).any():
+        return picture
+    level = np.median(picture[beyond])
+    distance = np.abs(picture - level)
+    is_ink = (distance > 0.35 * distance[inside & shown].max()).astype(np.uint8)
     is_ink = cv2.dilate(is_ink, np.ones((3, 3), np.uint8)) > 0  # with its soft sides
-    return np.where(inside, picture, np.where(is_ink, level, border)).astype(np.float32)
-
-
-def _inside(places: np.ndarray, start: float, scale: float, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Along one axis: the nearest place of the strip that lies in the frame, for each place, and whether it does itself."""
-    centres = start + (places + 0.5) * scale
-    inside = (centres >= 0) & (centres <= length)
-    first, last = (int(inside.argmax()), len(places) - 1 - int(inside[::-1].argmax()))
-    return places.clip(first, last), inside
+    return np.where(inside | ~is_ink, picture, level).astype(np.float32)
 
 
 def paper(

@@ -78,6 +78,11 @@ class Reader:
             timings=timings | {"total": _milliseconds(started)},
         )
 
+    def read_all(self, image: Picture, *, with_attention: bool = True) -> list[Reading]:
+        """Every number in a picture, each with its box in it, in reading order. Raises `PictureError`."""
+        reading = self.read(image, with_attention=with_attention)
+        return [reading] if reading.text else []
+
     def _digits(
         self, output: Output, placement: Placement, box: Box, size: tuple[int, int]
     ) -> tuple[tuple[DigitReading, ...], float]:
@@ -99,17 +104,12 @@ class Reader:
         return tuple(digits), whole
 
     def _in_picture(self, shares: Float[Tensor, " 4"], placement: Placement, size: tuple[int, int]) -> Box:
-        """A box in shares of the strip as pixels of the picture, cut at its edges."""
+        """A box in shares of the strip as pixels of the picture, upright and cut at its edges."""
         width, height = self.settings.canvas.width, self.settings.canvas.height
         left, top, right, bottom = (shares * torch.tensor([width, height, width, height])).tolist()
-
-        def across(x: float) -> float:
-            return min(max(placement.left + x * placement.scale, 0.0), float(size[0]))
-
-        def down(y: float) -> float:
-            return min(max(placement.top + y * placement.scale, 0.0), float(size[1]))
-
-        return across(left), down(top), across(right), down(bottom)
+        corners = placement.outline((left, top, right, bottom)).clip(0, size)
+        (left, top), (right, bottom) = corners.min(0).tolist(), corners.max(0).tolist()
+        return left, top, right, bottom
 
     def _attention(self, output: Output, digits: int) -> Attention:
         """The attention of the first reading of a batch, for its digits only."""

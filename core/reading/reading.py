@@ -97,10 +97,8 @@ def on_picture(weights: np.ndarray, reading: Reading) -> np.ndarray:
     """(digits, rows, columns) weights of patches as (digits, h, w) float32 maps over the picture, each with 1 at its highest."""
     width, height = reading.size
     strip_height, strip_width = reading.strip.shape
-    place = reading.placement
-    # Both count pixels from their centres.
-    shift = (place.scale - 1) / 2
-    to_picture = np.array([[place.scale, 0, place.left + shift], [0, place.scale, place.top + shift]])
+    to_picture = reading.placement.to_picture()
+    to_picture[:, 2] += to_picture[:, :2] @ (0.5, 0.5) - 0.5  # cv2 counts from the middles of pixels
     maps = np.zeros((len(weights), height, width), np.float32)
     for weight, found in zip(weights, maps, strict=True):
         on_strip = cv2.resize(weight, (strip_width, strip_height), interpolation=cv2.INTER_CUBIC).clip(min=0)
