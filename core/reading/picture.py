@@ -13,6 +13,17 @@ from PIL import Image, ImageOps
 SMALLEST_SIDE = 4
 LARGEST_SIDE = 16_384
 LARGEST_AREA = 64_000_000
+# Others (PostScript, for one) would start programs of this machine.
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM")
+_OTHERS = (
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"%!PS", "a PostScript drawing"),
+    (b"<svg", "an SVG drawing"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+    (b"\x1a\x45\xdf\xa3", "a video"),
+)
 _FULL_RANGES = (1.0, 255.0, 4095.0, 65535.0)  # of floats, bytes, and 12 and 16 bits
 
 Picture = np.ndarray | Image.Image
@@ -25,26 +36,50 @@ class PictureError(ValueError):
 
 def open_picture(path: Path) -> Image.Image:
     """The picture in a file, not yet decoded. Raises `PictureError`."""
+    return open_bytes(file_bytes(path))
+
+
+def file_bytes(path: Path) -> bytes:
+    """What a file holds. Raises `PictureError`."""
     try:
-        file = io.BytesIO(path.read_bytes())  # from memory, for nobody would close the file itself
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise PictureError("there is no such file; check the path") from error
     except OSError as error:
         raise PictureError(f"it cannot be opened ({error.strerror}); check the path") from error
+
+
+def open_bytes(data: bytes) -> Image.Image:
+    """The picture in a file's bytes, not yet decoded. What its name says does not count. Raises `PictureError`."""
+    if not data:
+        raise PictureError("the file is empty; save or send it again")
     try:
         with warnings.catch_warnings():  # `as_rgb` refuses what is too large, and before decoding it
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(file)
+            return Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise PictureError(f"it is too large to decode; scale it to at most {_limit()}") from error
     except Exception as error:  # decoders raise what they like on a broken file
+        what = _other_kind(data)
         raise PictureError(
-            "it is not an image that can be decoded, or it is cut off; save it as PNG or JPEG"
+            f"it is not an image, whatever its name says, but {what}; save the picture itself as PNG or JPEG"
+            if what
+            else "it is not an image that can be decoded, or it is cut off; save it as PNG or JPEG"
         ) from error
 
 
-def as_rgb(picture: Picture | object) -> np.ndarray:
-    """The picture as HWC uint8 RGB.
+def page_count(picture: Image.Image) -> int:
+    """How many pages a picture has: those of a TIFF. The frames of an animation are not pages. Raises `PictureError`."""
+    try:
+        return int(getattr(picture, "n_frames", 1)) if picture.format == "TIFF" else 1
+    except Exception as error:  # decoders raise what they like on a broken file
+        raise PictureError(
+            f"its pages cannot be found ({error}); it may be cut off: take a fresh copy"
+        ) from error
+
+
+def as_rgb(picture: Picture | object, page: int = 0) -> np.ndarray:
+    """The picture as HWC uint8 RGB; of a PIL image with several pages that one, counted from 0.
 
     Of an animation the first frame is taken, EXIF orientation is honoured, 16-bit and float modes are brought from their
     own range to 0-255, and what is transparent becomes paper: white, black under light ink, or what paper there is.
@@ -52,8 +87,7 @@ def as_rgb(picture: Picture | object) -> np.ndarray:
     another type, or cannot be decoded.
     """
     if isinstance(picture, Image.Image):
-        _check_size(picture.width, picture.height)
-        return _from_pil(picture)
+        return _from_pil(picture, page)
     if not isinstance(picture, np.ndarray):
         raise PictureError(
             f"cannot read a {type(picture).__name__} as a picture; pass a uint8 array (height x width, or with 1, 3 or 4 "
@@ -63,7 +97,7 @@ def as_rgb(picture: Picture | object) -> np.ndarray:
         raise PictureError(
             f"an array of shape {picture.shape} is not one picture; it must be height x width, or with 1, 3 or 4 channels"
         )
-    _check_size(picture.shape[1], picture.shape[0])
+    check_size(picture.shape[1], picture.shape[0])
     if picture.dtype == bool:
         picture = picture.astype(np.uint8) * 255
     if picture.dtype.kind == "u" and picture.dtype.itemsize == 2:
@@ -82,7 +116,8 @@ def as_gray(rgb: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
 
 
-def _check_size(width: int, height: int) -> None:
+def check_size(width: int, height: int) -> None:
+    """Raises `PictureError` where a picture of so many pixels is too small or too large to be read."""
     if width == 0 or height == 0:
         raise PictureError(f"the picture is empty ({width} x {height} pixels); pass one that shows something")
     if min(width, height) < SMALLEST_SIDE:
@@ -96,19 +131,37 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
+def _other_kind(data: bytes) -> str:
+    """What a file that is no picture is instead, or "" where that is not known."""
+    start = data[:512].lstrip().lower()
+    for signature, kind in _OTHERS:
+        if start.startswith(signature.lower()):
+            return kind
+    if data[4:8] == b"ftyp":
+        return "a video, or a picture of a kind that is not known here"
+    return (
+        "text"
+        if start and all(byte >= 32 or byte in b"\t\r\n\f" for byte in start) and 0 not in start
+        else ""
+    )
+
+
 def _limit() -> str:
     return f"{LARGEST_SIDE} pixels a side and {LARGEST_AREA // 1_000_000} megapixels"
 
 
-def _from_pil(picture: Image.Image) -> np.ndarray:
+def _from_pil(picture: Image.Image, page: int) -> np.ndarray:
     try:
-        picture.seek(0)
+        picture.seek(page)
+        check_size(picture.width, picture.height)  # from its header alone, before anything is decoded
         picture = ImageOps.exif_transpose(picture)
         if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
             return cv2.cvtColor(_to_uint8(np.asarray(picture)), cv2.COLOR_GRAY2RGB)
         if picture.has_transparency_data:
             return _on_paper(picture.convert("RGBA"))
         return np.asarray(picture.convert("RGB"))
+    except PictureError:
+        raise
     except Exception as error:  # decoders raise what they like on a broken file
         raise PictureError(
             f"the picture cannot be decoded ({error}); it may be cut off: take a fresh copy"
