@@ -41,6 +41,8 @@ class CanvasSettings(Settings):
     """How far the strokes of each digit are bent out of shape, in MNIST pixels (the standard deviation at a few places)."""
     plain_share: float = Field(0.0, ge=0, le=1)
     """Share of canvases whose digits are MNIST's own pixels, neither scaled nor bent."""
+    penned_share: float = Field(0.0, ge=0, le=1)
+    """Share of canvases in hands that MNIST lacks, drawn stroke by stroke: European 1 and 7, straight 4 and 9, thin even pens."""
     empty_share: float = Field(0.1, ge=0, le=1)
     """Share of canvases without any digit: blank paper, letters, scribbles. Their answer is "nothing"."""
     difficulty: float = Field(1.0, ge=0, le=1)
@@ -213,7 +215,10 @@ _ONE_DIGIT = CanvasSettings(
 )
 
 PRESETS: dict[str, RunSettings] = {
-    "number": RunSettings(training=TrainingSettings(epochs=21, steps_per_epoch=1000)),
+    "number": RunSettings(
+        canvas=CanvasSettings(max_digits=8, penned_share=0.1, empty_share=0.15),
+        training=TrainingSettings(epochs=21, steps_per_epoch=1000),
+    ),
     "number-small": RunSettings(model=ModelSettings(dim=40, stem_width=14, stem_depth=2, encoder_layers=3)),
     "digit": RunSettings(
         canvas=_ONE_DIGIT,

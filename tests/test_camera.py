@@ -10,7 +10,7 @@ from core.data.canvas import Canvases, make_canvases
 from core.data.tiles import Tiles
 
 COUNT, HEIGHT, WIDTH = 24, 24, 64
-LAYOUT = ("rotation", "perspective")
+LAYOUT = ("rotation", "perspective", "slant", "marks", "boxes")  # act before there is a picture
 ON_PICTURE = tuple(effect for effect in EFFECTS if effect not in (*LAYOUT, "edge"))
 
 
@@ -191,4 +191,4 @@ def test_strengths_are_drawn_up_to_the_difficulty_and_each_effect_is_sometimes_o
     assert (draw_strengths(50, 0.0, generator) == 0).all()
     drawn = draw_strengths(2000, 0.5, generator)
     assert 0.4 < drawn.max() <= 0.5 and drawn.min() == 0
-    assert ((drawn > 0).float().mean(0) > 0.25).all() and ((drawn > 0).float().mean(0) < 0.8).all()
+    assert ((drawn > 0).float().mean(0) > 0.15).all() and ((drawn > 0).float().mean(0) < 0.8).all()

@@ -213,10 +213,10 @@ def test_some_empty_canvases_are_blank_and_most_show_what_is_no_digit(tiles: Til
 
 def test_what_is_no_digit_is_never_drawn_from_the_digits(sample: Mnist, tiles: Tiles) -> None:
     digits = {image.tobytes() for image in sample.train.images}
-    others = (tiles.images[tiles.digit_count :] * 255).round().to(torch.uint8).numpy()
+    others = (tiles.images[tiles.labels < 0] * 255).round().to(torch.uint8).numpy()
     assert tiles.digit_count == len(sample.split("train")) and len(others) > 1000
     assert not any(image.tobytes() in digits for image in others)
-    assert (tiles.labels[tiles.digit_count :] == -1).all()
+    assert (tiles.labels[: tiles.digit_count + tiles.penned_count] >= 0).all()
     assert (others.max(axis=(1, 2)) > 100).all()
 
 
@@ -248,11 +248,27 @@ def test_what_tests_show_as_no_digit_was_never_learned(sample: Mnist) -> None:
     digits = sample.split("test")
     seen, unseen = (make_tiles(digits, unseen=unseen) for unseen in (False, True))
     for learned, shown in (
-        (seen.images[len(digits) :], unseen.images[len(digits) :]),
+        (seen.images[seen.labels < 0], unseen.images[unseen.labels < 0]),
         (seen.doodles, unseen.doodles),
     ):
         known = {drawing.numpy().tobytes() for drawing in learned}
         assert len(known) == len(learned) and not any(d.numpy().tobytes() in known for d in shown)
+
+
+def test_digits_of_other_hands_are_drawn_as_often_as_asked_for(tiles: Tiles) -> None:
+    penned = {image.numpy().tobytes() for image in tiles.images[tiles.digit_count :][: tiles.penned_count]}
+    plain = CanvasSettings(max_digits=1, plain_share=1, difficulty=0, empty_share=0)
+
+    def share(asked: float) -> float:
+        pictures = make_canvases(tiles, plain.model_copy(update={"penned_share": asked}), 300, 1).pictures[
+            :, 0
+        ]
+        return sum(_trimmed(1 - picture) in known for picture in pictures) / 300
+
+    known = {
+        _trimmed(torch.frombuffer(bytearray(image), dtype=torch.float32).reshape(28, 28)) for image in penned
+    }
+    assert share(0.0) == 0 and 0.3 < share(0.4) < 0.5
 
 
 def test_some_empty_canvases_show_a_doodle_along_the_line(tiles: Tiles) -> None:

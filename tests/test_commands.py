@@ -113,7 +113,7 @@ def test_a_missing_checkpoint_is_one_plain_line(argv: list[str], capsys: Output)
 def test_evaluate_prints_every_figure_as_a_table_and_as_json(
     kind: str, untrained: dict[str, Path], capsys: Output
 ) -> None:
-    argv = ["evaluate", str(untrained[kind]), "--sample", "--count", "12"]
+    argv = ["evaluate", str(untrained[kind]), "--sample", "--count", "24"]
     assert main(argv) == 0
     output = capsys.readouterr()
     first, head, *rows = output.out.splitlines()
@@ -131,7 +131,7 @@ def test_evaluate_prints_every_figure_as_a_table_and_as_json(
     for figures in (scores["clean"], scores["camera-like"]):
         for name in ("exact_match", "digit_accuracy", "character_error_rate", "calibration_error"):
             assert figures[name] >= 0
-    assert scores["clean"]["count"] == 12 and scores["nothing there"]["character_error_rate"] is None
+    assert scores["clean"]["count"] == 24 and scores["nothing there"]["character_error_rate"] is None
     if kind == "digit":
         assert scores["MNIST test"]["count"] == 1000  # the sample's
 

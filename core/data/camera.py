@@ -14,7 +14,11 @@ from torch import Tensor
 EFFECTS = (
     "rotation",
     "perspective",
+    "slant",
+    "marks",
+    "boxes",
     "rules",
+    "texture",
     "smudge",
     "fading",
     "light",
@@ -26,9 +30,10 @@ EFFECTS = (
     "inversion",
     "edge",
 )
-"""What a camera and a paper do, in the order in which it happens. The first two act on the layout of the digits."""
+"""What hands, papers and cameras do, in the order in which it happens. The first three act on the layout of the digits,
+marks and boxes are drawn around them (`core.data.marks`)."""
 
-_CHANCE = {"inversion": 0.5, "edge": 0.7, "noise": 0.6}
+_CHANCE = {"inversion": 0.5, "edge": 0.7, "noise": 0.6, "boxes": 0.2, "texture": 0.25}
 _USUAL_CHANCE = 0.35
 
 
@@ -123,6 +128,25 @@ def _rules(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     upright = lines(columns, -slope * rows, _uniform(count, 0.4 * height, 2.0 * height, generator))
     shown = _uniform(count, 0.0, 1.0, generator) < 0.5
     return torch.maximum(ink, torch.maximum(drawn, upright.mul_(shown)).mul_(darkness))
+
+
+def _texture(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """Patterned paper: the wavy lines of a banknote or a cheque, or the mesh of a cloth, fainter than the pen."""
+    count, height, width = ink.shape
+    rows, columns = torch.arange(height)[:, None], torch.arange(width)[None]
+
+    def waves(least: float, most: float) -> Tensor:
+        turn = _uniform(count, 0.0, math.pi, generator)
+        pitch = 2 * math.pi / _uniform(count, least, most, generator)
+        sway = _uniform(count, 0.0, 3.0, generator) * torch.sin(
+            _uniform(count, 0.03, 0.15, generator) * columns + _uniform(count, 0.0, 6.3, generator)
+        )
+        return (pitch * (turn.cos() * columns + turn.sin() * rows) + sway).cos_()
+
+    first, second = waves(2.5, 9.0), waves(2.5, 9.0)
+    mesh = _uniform(count, 0.0, 1.0, generator) < 0.5
+    pattern = torch.where(mesh, first * second, torch.maximum(first, 0.7 * second) - 0.4)
+    return torch.maximum(ink, pattern.clamp_(0, 1) * (strength * _uniform(count, 0.15, 0.6, generator)))
 
 
 def _smudge(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
@@ -235,6 +259,7 @@ def _inversion(picture: Tensor, strength: Tensor, generator: torch.Generator) ->
 
 _ON_PAPER: list[tuple[tuple[str, ...], Callable[..., Tensor]]] = [
     (("rules",), _rules),
+    (("texture",), _texture),
     (("smudge",), _smudge),
     (("fading",), _fading),
 ]

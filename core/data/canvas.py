@@ -11,6 +11,7 @@ from torch import Tensor
 
 from core.config import CanvasSettings
 from core.data.camera import EFFECTS, draw_strengths, photograph, stretching
+from core.data.marks import print_boxes, write_marks
 from core.data.tiles import SIDE, Tiles
 
 _BORDER = 1  # pixels between the outermost ink and the canvas's edge
@@ -59,12 +60,19 @@ def make_canvases(
     # An empty canvas is blank, or shows a doodle, or letters and scribbles in the places of digits.
     kind = torch.rand(count, generator=generator)
     doodled = empty & (kind > 0.6) & (settings.width >= 3 * settings.height)
-    slots = torch.where(empty & (kind < 0.25) | doodled, 0, slots)
+    slots = torch.where(empty & (kind < 0.2) | doodled, 0, slots)
     filled: Bool[Tensor, "b n"] = torch.arange(longest) < slots[:, None]
 
     chosen = torch.randint(tiles.digit_count, (count, longest), generator=generator)
-    other = torch.randint(tiles.digit_count, len(tiles.labels), (count, longest), generator=generator)
-    chosen = torch.where(empty[:, None], other, chosen)
+    behind = int((tiles.labels >= 0).sum())
+    if settings.penned_share:
+        whole, single = (torch.rand(count, n, generator=generator) for n in (1, longest))
+        in_pen = torch.minimum(whole, single) < settings.penned_share / 2
+        penned = torch.randint(tiles.digit_count, behind, (count, longest), generator=generator)
+        chosen = torch.where(in_pen, penned, chosen)
+    if settings.empty_share:
+        other = torch.randint(behind, len(tiles.labels), (count, longest), generator=generator)
+        chosen = torch.where(empty[:, None], other, chosen)
 
     plain = torch.rand(count, generator=generator) < settings.plain_share
     layout = _lay_out(tiles.boxes[chosen], filled, plain, strengths, settings, generator)
@@ -90,6 +98,13 @@ def make_canvases(
     boxes[canvas_of, slot_of] = torch.stack(
         [left, rows[:, 0], left + spans[:, 1] - spans[:, 0], rows[:, 1]], 1
     ).float()
+    strength = {effect: strengths[:, EFFECTS.index(effect)] for effect in ("marks", "boxes")}
+    for marked in _where(strength["marks"]):
+        part = ink[marked], boxes[marked], filled[marked], layout.separated[marked]
+        ink[marked] = write_marks(*part, generator)
+    for boxed in _where(strength["boxes"]):
+        part = ink[boxed], boxes[boxed], filled[boxed], strength["boxes"][boxed]
+        ink[boxed] = print_boxes(*part, generator)
     boxes = boxes * ~empty[:, None, None]
 
     none = ~filled.any(1)
@@ -98,7 +113,8 @@ def make_canvases(
         _rights(lefts, spans, filled).amax(1).masked_fill(none, width),
     )
     shown = torch.stack(number, 1)
-    ink[doodled] = _doodle(tiles.doodles, int(doodled.sum()), height, width, generator)
+    doodles = _doodle(tiles.doodles, int(doodled.sum()), height, width, generator)
+    ink[doodled] = torch.maximum(ink[doodled], doodles)
     shown[doodled] = _first_and_last(ink[doodled].amax(1))
     pictures, extents = photograph(ink, strengths, shown.float(), generator)
     labels = tiles.labels[chosen] * (filled & ~empty[:, None])
@@ -112,6 +128,7 @@ class _Layout:
     matrices: Float[Tensor, "b n 2 2"]  # from a tile's pixels to the canvas's, about the digit's centre
     middles: Float[Tensor, "b n"]  # row of the digit's centre
     gaps: Float[Tensor, "b n"]  # pixels between a digit's ink and the one before it; below 0 they overlap
+    separated: Bool[Tensor, "b n"]  # whether a dot or a comma stands before it
 
 
 def _lay_out(
@@ -133,9 +150,9 @@ def _lay_out(
         return deviation * torch.randn(count, longest, generator=generator)
 
     bent = ~plain[:, None]
-    rotation, perspective = (
+    rotation, perspective, slant = (
         bent * strengths[:, EFFECTS.index(effect), None] * uniform(-1.0, 1.0)
-        for effect in ("rotation", "perspective")
+        for effect in ("rotation", "perspective", "slant")
     )
     slope = 0.14 * rotation
 
@@ -149,7 +166,7 @@ def _lay_out(
     size = torch.where(bent, size, 1.0)
     stretch = torch.where(bent, varied(uniform(0.8, 1.2) * uniform(0.93, 1.07, each=True), 1.0), 1.0)
     angle = bent * varied(normal(0.07), 0.0) + slope
-    shear = bent * varied(uniform(-0.3, 0.3) + normal(0.06), 0.0)
+    shear = bent * varied(uniform(-0.3, 0.3) + normal(0.06), 0.0) - 0.35 * (slant + 0.3 * slant.abs())
 
     ink_width, ink_height = boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1]
     tight, usual, wide = uniform(-0.3, 0.02), uniform(0.0, 0.35), uniform(0.3, 1.1)
@@ -157,6 +174,8 @@ def _lay_out(
     gap = torch.where(mode < 0.3, tight, torch.where(mode < 0.85, usual, wide)) + 0.06 * torch.randn(
         count, longest, generator=generator
     )
+    separated = _separators(filled, strengths[:, EFFECTS.index("marks")], generator)
+    gap = gap + separated * uniform(0.05, 0.4)
 
     def matrix(size: Tensor) -> Tensor:
         cos, sin = torch.cos(angle), torch.sin(angle)
@@ -190,7 +209,24 @@ def _lay_out(
     line = uniform(-1.0, 1.0) * 0.6 * torch.where(filled, free, height).amin(1, keepdim=True)
     middles = height / 2 + (line + slope * along + normal(0.04) * height).clamp(-free, free)
     middles = torch.where(bent, middles, middles.floor())  # whole pixels, so that nothing is resampled
-    return _Layout(matrices, middles, gaps)
+    return _Layout(matrices, middles, gaps, separated)
+
+
+def _separators(filled: Tensor, marks: Tensor, generator: torch.Generator) -> Bool[Tensor, "b n"]:
+    """Before which digits of the marked numbers a dot or a comma stands: as between thousands, or anywhere."""
+    count, longest = filled.shape
+    place = torch.arange(longest)
+    thousands = (filled.sum(1, keepdim=True) - place) % 3 == 0
+    anywhere = torch.randint(1, longest + 1, (count, 1), generator=generator) == place
+    kind = torch.rand(count, 1, generator=generator)
+    chosen = torch.where(kind < 0.45, thousands, anywhere & (kind < 0.65))
+    return chosen & filled & (place > 0) & (marks > 0)[:, None]
+
+
+def _where(strength: Tensor) -> list[Int[Tensor, " m"]]:
+    """The canvases that meet an effect, as the only entry of a list; an empty list where none does."""
+    chosen = strength.nonzero()[:, 0]
+    return [chosen] if len(chosen) else []
 
 
 def _pen(count: int, generator: torch.Generator) -> Float[Tensor, " b"]:
@@ -273,9 +309,11 @@ def _doodle(
     doodles: Tensor, count: int, height: int, width: int, generator: torch.Generator
 ) -> Float[Tensor, "m h w"]:
     """So many of the doodles, at the canvas's size."""
+    if not count:
+        return torch.zeros(0, height, width)
     chosen = doodles[torch.randint(len(doodles), (count,), generator=generator)]
-    if chosen.shape[1:] == (height, width) or not count:
-        return chosen.reshape(count, height, width)
+    if chosen.shape[1:] == (height, width):
+        return chosen
     return F.interpolate(chosen[:, None], size=(height, width), mode="bilinear", antialias=True)[:, 0]
 
 

@@ -12,6 +12,8 @@ from functools import cache
 import cv2
 import numpy as np
 
+from core.data import pen
+
 LETTERS = "CEFHJLMNPTUVXaefmnprtuvx#&*+=@"
 """Signs that a careful reader tells from digits even in a hurried hand."""
 HELD_OUT_LETTERS = "AKRWdhkw%?"
@@ -28,13 +30,9 @@ _FONTS = (
     cv2.FONT_HERSHEY_SCRIPT_SIMPLEX,
     cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
 )
-_LETTERS, _SCRIBBLES, _DOODLES = 1200, 900, 900
+_LETTERS, _SCRIBBLES, _DOODLES = 2400, 1600, 1200
 _SEED, _UNSEEN_SEED = 20, 21
-_FINE = 4  # drawn this many times larger, then averaged: soft edges at any pen
-
-_Stroke = np.ndarray
-"""Points (n, 2) of one stroke of the pen: x and y in any unit."""
-_Drawing = Callable[[np.random.Generator], list[_Stroke]]
+_Drawing = Callable[[np.random.Generator], list[pen.Stroke]]
 
 
 @cache
@@ -60,11 +58,11 @@ def doodles(*, unseen: bool = False) -> np.ndarray:
 def drawing(kind: str, random: np.random.Generator, height: int, width: int) -> np.ndarray:
     """One drawing of a kind in `KINDS`, in the middle of an (height, width) uint8 picture, ink bright."""
     strokes = KINDS[kind].draw(random)
-    low, high = _bounds(strokes)
+    low, high = pen.bounds(strokes)
     reach = np.array([width, height]) * random.uniform(0.5, 0.9)
     scale = float((reach / np.maximum(high - low, 1e-3)).min())
-    pen = height * random.uniform(0.025, 0.07)
-    return _ink(strokes, (low + high) / 2, scale, (height, width), pen, random)
+    width_of_pen = height * random.uniform(0.025, 0.07)
+    return pen.ink(strokes, (low + high) / 2, scale, (height, width), width_of_pen, random)
 
 
 def word(random: np.random.Generator, height: int, width: int) -> np.ndarray:
@@ -110,50 +108,23 @@ def _letter(letter: str, side: int, random: np.random.Generator) -> np.ndarray:
 def _scribble(kind: _Drawing, side: int, random: np.random.Generator) -> np.ndarray:
     strokes = kind(random)
     reach = 20 / 28 * side
-    low, high = _bounds(strokes)
+    low, high = pen.bounds(strokes)
     scale = reach / max(float((high - low).max()), 1e-3)
-    return _ink(strokes, (low + high) / 2, scale, (side, side), random.uniform(1.0, 3.5), random)
+    return pen.ink(strokes, (low + high) / 2, scale, (side, side), random.uniform(1.0, 3.5), random)
 
 
 def _doodle(kind: _Drawing, random: np.random.Generator) -> np.ndarray:
     """A drawing of any height and place that fits the picture; never shorter than about two digits."""
     strokes = kind(random)
-    low, high = _bounds(strokes)
+    low, high = pen.bounds(strokes)
     width, height = np.maximum(high - low, 1e-3)
     scale = min(random.uniform(12, 27) / height, (DOODLE_WIDTH - 4) / width)
     free = (DOODLE_WIDTH - 4 - width * scale) / 2, (DOODLE_HEIGHT - 4 - height * scale) / 2
     shift = random.uniform(-1, 1, 2) * np.maximum(free, 0)
-    pen = random.uniform(0.8, 3.2)
-    return _ink(strokes, (low + high) / 2 - shift / scale, scale, (DOODLE_HEIGHT, DOODLE_WIDTH), pen, random)
-
-
-def _bounds(strokes: list[_Stroke]) -> tuple[np.ndarray, np.ndarray]:
-    points = np.concatenate(strokes)
-    return points.min(0), points.max(0)
-
-
-def _ink(
-    strokes: list[_Stroke],
-    centre: np.ndarray,
-    scale: float,
-    shape: tuple[int, int],
-    pen: float,
-    random: np.random.Generator,
-) -> np.ndarray:
-    """HW uint8: the strokes with their `centre` in the middle of the picture; a stroke of one point is a blot."""
-    height, width = shape
-    large = np.zeros((height * _FINE, width * _FINE), np.uint8)
-    middle = np.array([width, height]) * _FINE / 2
-    for stroke in strokes:
-        points = ((stroke - centre) * scale * _FINE + middle).round().astype(np.int32)
-        if len(points) == 1:
-            cv2.circle(
-                large, points[0].tolist(), int(pen * random.uniform(0.5, 2) * _FINE), 255, -1, cv2.LINE_AA
-            )
-        else:
-            thickness = max(round(pen * _FINE), 1)
-            cv2.polylines(large, [points.reshape(-1, 1, 2)], False, 255, thickness, cv2.LINE_AA)
-    return cv2.resize(large, (width, height), interpolation=cv2.INTER_AREA)
+    width = random.uniform(0.8, 3.2)
+    return pen.ink(
+        strokes, (low + high) / 2 - shift / scale, scale, (DOODLE_HEIGHT, DOODLE_WIDTH), width, random
+    )
 
 
 def _slow(random: np.random.Generator, count: int, knots: int, low: float, high: float) -> np.ndarray:
@@ -162,29 +133,29 @@ def _slow(random: np.random.Generator, count: int, knots: int, low: float, high:
     return np.interp(places, np.arange(knots), random.uniform(low, high, knots))
 
 
-def _wander(random: np.random.Generator) -> list[_Stroke]:
+def _wander(random: np.random.Generator) -> list[pen.Stroke]:
     """A line that wanders about and crosses itself."""
     path = random.normal(0, 9, (40, 2)).cumsum(0)
     return [np.stack([np.convolve(axis, np.ones(4) / 4, "valid") for axis in path.T], 1)]
 
 
-def _zigzag(random: np.random.Generator) -> list[_Stroke]:
+def _zigzag(random: np.random.Generator) -> list[pen.Stroke]:
     """As one crosses out a letter."""
     count, reach = int(random.integers(6, 13)), random.uniform(25, 80)
     points = np.stack([np.linspace(0, 80, count), reach * (np.arange(count) % 2)], 1)
     return [points + random.normal(0, 5, points.shape)]
 
 
-def _short_strokes(random: np.random.Generator) -> list[_Stroke]:
+def _short_strokes(random: np.random.Generator) -> list[pen.Stroke]:
     """Three strokes that have nothing to do with each other."""
     return list(random.uniform(0, 80, (3, 2, 2)))
 
 
-def _blots(random: np.random.Generator) -> list[_Stroke]:
+def _blots(random: np.random.Generator) -> list[pen.Stroke]:
     return list(random.uniform(0, 80, (int(random.integers(3, 9)), 1, 2)))
 
 
-def _spiral(random: np.random.Generator) -> list[_Stroke]:
+def _spiral(random: np.random.Generator) -> list[pen.Stroke]:
     """Two turns and more, from the middle outwards."""
     angle = np.linspace(0, 2 * np.pi * random.uniform(2.0, 2.8), 120)
     radius = angle * random.uniform(0.8, 1.2)
@@ -192,7 +163,7 @@ def _spiral(random: np.random.Generator) -> list[_Stroke]:
     return [np.stack([radius * np.cos(angle + turn), radius * np.sin(angle + turn)], 1)]
 
 
-def _star(random: np.random.Generator) -> list[_Stroke]:
+def _star(random: np.random.Generator) -> list[pen.Stroke]:
     """Strokes through one point, as for an asterisk."""
     angles = random.uniform(0, np.pi) + np.arange(int(random.integers(3, 6))) * np.pi / 4
     reach = random.uniform(0.6, 1, len(angles))
@@ -200,7 +171,7 @@ def _star(random: np.random.Generator) -> list[_Stroke]:
     return [np.stack([-end, end]) for end in ends]
 
 
-def _coil(random: np.random.Generator) -> list[_Stroke]:
+def _coil(random: np.random.Generator) -> list[pen.Stroke]:
     """A row of loops, as one tries out a pen."""
     loops = int(random.integers(3, 10))
     turn = np.linspace(0, 2 * np.pi * loops, 40 * loops)
@@ -211,7 +182,7 @@ def _coil(random: np.random.Generator) -> list[_Stroke]:
     return [np.stack([x, tall * np.sin(turn + random.uniform(0, 2 * np.pi))], 1)]
 
 
-def _cursive(random: np.random.Generator) -> list[_Stroke]:
+def _cursive(random: np.random.Generator) -> list[pen.Stroke]:
     """Something like a word in joined writing: up and down strokes of changing height, some with loops."""
     beats = int(random.integers(5, 16))
     turn = np.linspace(0, 2 * np.pi * beats, 30 * beats)
@@ -223,7 +194,7 @@ def _cursive(random: np.random.Generator) -> list[_Stroke]:
     return [np.stack([x + random.uniform(-0.4, 0.4) * y, y], 1)]
 
 
-def _wave(random: np.random.Generator) -> list[_Stroke]:
+def _wave(random: np.random.Generator) -> list[pen.Stroke]:
     """A wavy or nearly straight line, as under a word."""
     x = np.linspace(0, random.uniform(4, 14), 160)
     y = _slow(random, 160, 6, 0.15, 0.6) * np.sin(x * random.uniform(1.0, 3.0))
@@ -233,14 +204,14 @@ def _wave(random: np.random.Generator) -> list[_Stroke]:
     return lines
 
 
-def _crossing_out(random: np.random.Generator) -> list[_Stroke]:
+def _crossing_out(random: np.random.Generator) -> list[pen.Stroke]:
     """Up and down across a whole word."""
     count = int(random.integers(10, 30))
     points = np.stack([np.linspace(0, random.uniform(3, 8), count), 1.0 * (np.arange(count) % 2)], 1)
     return [points + random.normal(0, 0.12, points.shape)]
 
 
-def _arches(random: np.random.Generator) -> list[_Stroke]:
+def _arches(random: np.random.Generator) -> list[pen.Stroke]:
     """A row of arches or garlands: mmm or uuu."""
     count = int(random.integers(4, 10))
     phase = np.linspace(0, np.pi * count, 24 * count)
@@ -256,7 +227,7 @@ def _arches(random: np.random.Generator) -> list[_Stroke]:
     ]
 
 
-def _tangle(random: np.random.Generator) -> list[_Stroke]:
+def _tangle(random: np.random.Generator) -> list[pen.Stroke]:
     """A line that wanders along the whole width."""
     path = random.normal(0, 1, (120, 2)).cumsum(0)
     path[:, 0] += np.linspace(0, random.uniform(15, 50), len(path))

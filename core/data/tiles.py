@@ -13,18 +13,20 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from core.data import negatives
+from core.data import negatives, surroundings
+from core.data.hands import penned
 from core.data.mnist import Digits
 
 SIDE = 28
 """Side of a tile in pixels, MNIST's own; a digit's longer side is 20 of them."""
 
+_PENNED = 4000
 _INK = 48  # a pixel at least this bright belongs to the stroke, not to its blur
 
 
 @dataclass(frozen=True)
 class Tiles:
-    """A stock of tiles, the digits first and the others behind them."""
+    """A stock of tiles: MNIST's digits, then those of other hands, then what is no digit."""
 
     images: Float[Tensor, "n 28 28"]
     """Ink, 0 (none) to 1 (full)."""
@@ -35,26 +37,39 @@ class Tiles:
     doodles: Float[Tensor, "m 32 160"]
     """Ink of drawings as long as a line of writing that are no number."""
 
+    penned_count: int = 0
+    """How many digits, the last of them, are of `core.data.hands`."""
+
     @property
     def digit_count(self) -> int:
-        """How many tiles, from the first, are digits."""
-        return int((self.labels >= 0).sum())
+        """How many tiles, from the first, are MNIST's digits."""
+        return int((self.labels >= 0).sum()) - self.penned_count
 
 
 def make_tiles(digits: Digits, *, unseen: bool = False) -> Tiles:
-    """The stock made of these digits, with letters, scribbles and doodles.
+    """The stock made of these digits, with those of other hands, and letters, scribbles, doodles and surroundings.
 
     What is no digit is that of training, or with `unseen` what no model has met: other letters, other kinds of scribble.
     """
+    drawn, drawn_labels = penned(_PENNED, SIDE)
     others = negatives.small(SIDE, unseen=unseen)
-    images = np.concatenate([digits.images, others])
-    labels = np.concatenate([digits.labels.astype(np.int64), np.full(len(others), -1)])
-    return Tiles(
-        _as_ink(images),
-        torch.from_numpy(labels),
-        torch.from_numpy(_ink_boxes(images)),
-        _as_ink(negatives.doodles(unseen=unseen)),
+    return _stock(
+        np.concatenate([digits.images, drawn, others]),
+        np.concatenate([digits.labels.astype(np.int64), drawn_labels, np.full(len(others), -1)]),
+        np.concatenate([negatives.doodles(unseen=unseen), surroundings.pieces(unseen=unseen)]),
+        len(drawn),
     )
+
+
+def digit_tiles(digits: Digits) -> Tiles:
+    """The stock of these digits alone, made at once: for canvases without an empty or a penned share."""
+    none = np.zeros((0, negatives.DOODLE_HEIGHT, negatives.DOODLE_WIDTH), np.uint8)
+    return _stock(digits.images, digits.labels.astype(np.int64), none, 0)
+
+
+def _stock(images: np.ndarray, labels: np.ndarray, doodles: np.ndarray, penned_count: int) -> Tiles:
+    boxes = torch.from_numpy(_ink_boxes(images))
+    return Tiles(_as_ink(images), torch.from_numpy(labels), boxes, _as_ink(doodles), penned_count)
 
 
 def _as_ink(images: np.ndarray) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 from core.config import CanvasSettings
 from core.data.canvas import make_canvases
 from core.data.mnist import Mnist
-from core.data.tiles import Tiles, make_tiles
+from core.data.tiles import Tiles, digit_tiles
 
 _CANVAS = CanvasSettings(height=64, width=256, min_digits=3, max_digits=4, empty_share=0.0, difficulty=0.5)
 
@@ -25,8 +25,8 @@ class Example:
 
 
 def example_tiles(mnist: Mnist) -> Tiles:
-    """What examples are made of. Takes a moment: keep it."""
-    return make_tiles(mnist.split("test"))
+    """What examples are made of."""
+    return digit_tiles(mnist.split("test"))
 
 
 def example(tiles: Tiles, seed: int) -> Example:

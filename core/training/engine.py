@@ -304,8 +304,8 @@ def _validate(model: Model, settings: RunSettings, tiles: Tiles, mnist: Mnist, p
 
 
 def at_difficulty(canvas: CanvasSettings, difficulty: float) -> CanvasSettings:
-    """The same canvases at another difficulty."""
-    return canvas.model_copy(update={"difficulty": difficulty})
+    """The same canvases at another difficulty, to measure on: MNIST's digits alone."""
+    return canvas.model_copy(update={"difficulty": difficulty, "penned_share": 0.0})
 
 
 def _joined(parts: list[Readings]) -> Readings:

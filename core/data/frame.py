@@ -1,0 +1,733 @@
+"""MNIST digits and a seed in, camera frames out: a number on paper under a named condition, or a scene without any.
+
+Frames are for measuring, not for training: they are drawn one at a time, in frames of 640 x 480. What stands in a
+frame is known: the text of each number and the outline of its ink, which lies tilted where the number does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+
+from core.data import negatives
+from core.data.mnist import Digits
+
+WIDTH, HEIGHT = 640, 480
+
+_FINE = 8  # pixels to one of MNIST's, where digits become strokes with an edge
+_TALL = 20 * _FINE  # height of a digit of usual size there
+_FOCAL = 560.0  # of the camera, in pixels: a webcam sees about 60 degrees
+_MARGIN = 14  # pixels between a number and the frame's edge, at least
+_LETTERS = "".join(letter for letter in negatives.LETTERS if letter.isalpha())
+# Loose strokes on paper cannot be told from ones, not by people either.
+_DRAWN = {name: kind for name, kind in negatives.KINDS.items() if name != "short strokes"}
+
+_Box = tuple[int, int, int, int]
+"""Left, top, width and height."""
+_Range = tuple[float, float]
+_Rgb = np.ndarray
+"""HWC or (3,) float32 in 0 to 255."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture and what is written in it."""
+
+    picture: np.ndarray
+    """HWC uint8 RGB, 480 x 640."""
+    numbers: tuple[tuple[str, np.ndarray], ...]
+    """Of each number its digits and the outline of its ink: (4, 2) float64 x and y, clockwise from its upper left."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Between which values a frame's properties are drawn; as it stands, a clean frame."""
+
+    size: _Range = (0.28, 0.42)  # of the digits, in shares of the frame's height
+    scale: float = 1.0
+    off_centre: bool = False
+    roll: _Range = (0.0, 2.5)  # degrees in the paper's plane, either way
+    tilt: _Range = (0.0, 5.0)  # degrees out of it, any way
+    paper: _Range = (195.0, 245.0)
+    contrast: _Range = (0.55, 0.9)  # of ink, in shares of the paper's brightness
+    inverted: bool = False
+    lines: Literal["", "ruled", "grid"] = ""
+    clutter: bool = False
+    darkest: _Range = (0.8, 0.97)  # light at the darkest end, in shares of that at the brightest
+    shadow: float = 0.0  # probability of one
+    blur: _Range = (0.4, 0.8)  # standard deviation in pixels
+    motion: _Range = (0.0, 0.0)  # pixels
+    noise: _Range = (1.0, 3.0)  # standard deviation in gray levels
+    jpeg: _Range = (85.0, 95.0)
+
+
+_CHANGES: dict[str, dict[str, Any]] = {
+    "clean": {},
+    "lighting gradient": {"darkest": (0.25, 0.5), "shadow": 0.5},
+    "gray paper, noise and blur": {"paper": (85.0, 140.0), "noise": (7.0, 13.0), "blur": (1.2, 2.2)},
+    "light ink": {"contrast": (0.14, 0.3)},
+    "60 % scale off-centre": {"scale": 0.6, "off_centre": True},
+    "25 % scale off-centre": {"scale": 0.25, "off_centre": True},
+    "rotation up to 15 degrees": {"roll": (3.0, 15.0)},
+    "perspective": {"tilt": (20.0, 32.0)},
+    "inverted": {"inverted": True},
+    "ruled paper": {"lines": "ruled"},
+    "grid paper": {"lines": "grid"},
+    "clutter beside it": {"clutter": True},
+    "motion blur": {"motion": (4.0, 9.0)},
+    "JPEG 30": {"jpeg": (30.0, 30.0)},
+}
+_RIVALS = (
+    {"60 % scale off-centre", "25 % scale off-centre"},
+    {"ruled paper", "grid paper"},
+    {"gray paper, noise and blur", "inverted"},
+    {"light ink", "inverted"},
+)
+
+CONDITIONS: tuple[str, ...] = (*_CHANGES, "mixture of three")
+"""Names of what may befall a number in a frame; a mixture is any three of the others that can meet, but for clean."""
+
+EMPTY_KINDS: tuple[str, ...] = (
+    "blank paper",
+    "ruled paper",
+    "grid paper",
+    "sheet on a table",
+    "texture",
+    "gradient and shadow",
+    "clutter",
+    "printed words",
+    "joined writing",
+    "doodles",
+    "doodles, kept for tests",
+    "letters, kept for tests",
+    "face",
+    "hand",
+    "dark",
+)
+"""Kinds of frames in which no number is written. No model has learned what the kinds kept for tests show."""
+
+
+def make_frame(digits: Digits, condition: str, seed: int) -> Frame:
+    """A number of one to five digits on paper. The same seed writes the same number under every condition.
+
+    Raises `ValueError` for a condition that is not in `CONDITIONS`.
+    """
+    if condition not in CONDITIONS:
+        raise ValueError(f"condition {condition!r} is unknown; try one of {', '.join(CONDITIONS)}")
+    text, writing = _write(digits, np.random.default_rng([seed, 0]))
+    random = np.random.default_rng([seed, 1 + CONDITIONS.index(condition)])
+    look = _look(condition, random)
+    left, top, wide, tall = cv2.boundingRect((writing > 0).astype(np.uint8))
+    ink_box = left, top, wide, tall
+    to_frame = _placed(ink_box, look, random)
+    outline = _mapped(_corners(ink_box), to_frame)
+    return Frame(_photograph(writing, ink_box, to_frame, outline, look, random), ((text, outline),))
+
+
+def make_empty(kind: str, seed: int) -> Frame:
+    """A scene without any number. Raises `ValueError` for a kind that is not in `EMPTY_KINDS`."""
+    if kind not in EMPTY_KINDS:
+        raise ValueError(f"kind {kind!r} is unknown; try one of {', '.join(EMPTY_KINDS)}")
+    random = np.random.default_rng([seed, 100 + EMPTY_KINDS.index(kind)])
+    look = _Look(noise=(1.0, 6.0), blur=(0.4, 1.4), jpeg=(40.0, 95.0), darkest=(0.5, 0.97))
+    if kind == "gradient and shadow":
+        look = replace(look, darkest=(0.15, 0.5), shadow=1.0)
+    scene = _empty_scene(kind, random)
+    if kind == "dark":
+        look = replace(look, noise=(8.0, 16.0))
+        scene = scene * np.float32(random.uniform(0.03, 0.12)) + random.uniform(0, 12)
+    return Frame(_camera(scene, look, random), ())
+
+
+# --- The number -----------------------------------------------------------------------------------------------------
+
+
+def _write(digits: Digits, random: np.random.Generator) -> tuple[str, np.ndarray]:
+    """A number in one hand: its text, and HW float32 distances to the edge of its ink, positive inside, 160 to a digit."""
+    count = int(random.integers(1, 6))
+    chosen = random.integers(len(digits), size=count)
+    pen = random.uniform(0.03, 0.08) * _TALL / 2 + 2
+    touching = random.random() < 0.15
+    gap = random.uniform(-0.08, 0.02) if touching else random.uniform(0.04, 0.3)
+    hand = random.uniform(0.9, 1.1)  # width to height
+    pieces, places, right = [], [], 0.0
+    for index in chosen.tolist():
+        strokes = _strokes(digits.images[index], pen)
+        left, top, wide, tall = cv2.boundingRect((strokes > 0).astype(np.uint8))
+        # Wide digits are lower in MNIST, where all fit one square; a hand makes them nearly as tall as the others.
+        size = _TALL / (0.4 * _TALL + 0.6 * max(tall, 0.6 * _TALL)) * random.normal(1, 0.05)
+        across = size * hand
+        slope = random.normal(0, 0.03)
+        base = 1.6 * _TALL + random.normal(0, 0.03) * _TALL
+        matrix = np.array(
+            [
+                [across, slope, right - across * left - slope * (top + tall)],
+                [0, size, base - size * (top + tall)],
+            ]
+        )
+        pieces.append((strokes, matrix, size))
+        places.append(right + across * wide)
+        right += across * wide + _TALL * (gap + random.normal(0, 0.03))
+    shift = np.array([[0, 0, 0.5 * _TALL], [0, 0, 0]])
+    shape = round(max(places) + _TALL), 2 * _TALL + _TALL // 4
+    writing = np.full((shape[1], shape[0]), -1e3, np.float32)
+    for strokes, matrix, size in pieces:
+        distances = cv2.warpAffine(strokes * np.float32(size), matrix + shift, shape, borderValue=(-1e3,))
+        np.maximum(writing, distances, out=writing)
+    return "".join(map(str, digits.labels[chosen].tolist())), writing
+
+
+def _strokes(image: np.ndarray, pen: float) -> np.ndarray:
+    """Distances to the edge of one digit's ink, drawn as with a pen of that half-width if the digit stays what it is."""
+    large = cv2.resize(image, None, fx=_FINE, fy=_FINE, interpolation=cv2.INTER_CUBIC)
+    large = cv2.GaussianBlur(large, (0, 0), 0.45 * _FINE)
+    ink = np.pad(large > 110, 2 * _FINE).astype(np.uint8)
+    inside = cv2.distanceTransform(ink, cv2.DIST_L2, 5)
+    distances = inside - cv2.distanceTransform(1 - ink, cv2.DIST_L2, 5)
+    width = 2 * float(inside[ink > 0].mean())
+    change = float(np.clip(pen - width, -0.5 * width, 0.4 * width))
+    shape = _topology(ink)
+    while abs(change) > 0.5 and _topology((distances + change > 0).astype(np.uint8)) != shape:
+        change /= 2
+    return cv2.GaussianBlur(distances + np.float32(change), (0, 0), 0.15 * _FINE)
+
+
+def _topology(ink: np.ndarray) -> tuple[int, int]:
+    """Pieces and holes: a pen that changes them writes another digit."""
+    return cv2.connectedComponents(ink)[0], cv2.connectedComponents(1 - ink, connectivity=4)[0]
+
+
+# --- The camera's place ---------------------------------------------------------------------------------------------
+
+
+def _look(condition: str, random: np.random.Generator) -> _Look:
+    if condition != "mixture of three":
+        return replace(_Look(), **_CHANGES[condition])
+    while True:
+        names = {str(name) for name in random.choice(list(_CHANGES)[1:], 3, replace=False)}
+        if not any(rivals <= names for rivals in _RIVALS):
+            merged: dict[str, Any] = {}
+            for name in sorted(names):
+                merged |= _CHANGES[name]
+            return replace(_Look(), **merged)
+
+
+def _placed(box: _Box, look: _Look, random: np.random.Generator) -> np.ndarray:
+    """(3, 3) from the writing to the frame: turned, tilted, as large as it is to be, and whole inside the frame."""
+    left, top, wide, tall = box
+    size = random.uniform(*look.size) * HEIGHT / _TALL
+    turned = _plane(
+        random.choice([-1, 1]) * random.uniform(*look.roll),
+        random.uniform(*look.tilt),
+        random.uniform(0, 2 * np.pi),
+    )
+    middle = np.array([[1, 0, -left - wide / 2], [0, 1, -top - tall / 2], [0, 0, 1.0]])
+
+    def reach(size: float) -> tuple[np.ndarray, np.ndarray]:
+        corners = _mapped(_corners(box), turned @ np.diag([size, size, 1]) @ middle)
+        return corners.min(0), corners.max(0)
+
+    frame = np.array([WIDTH, HEIGHT])
+    while ((np.subtract(*reach(size)[::-1])) > frame - 4 * _MARGIN).any():
+        size *= 0.96
+    size *= look.scale
+    low, high = reach(size)
+    first, last = _MARGIN - low, frame - _MARGIN - high  # where the middle may lie
+    if look.off_centre:
+        place = random.uniform(first, last)
+        while (np.abs(place / frame - 0.5) < 0.12).all():
+            place = random.uniform(first, last)
+    else:
+        place = (frame / 2 + random.normal(0, 0.06, 2) * frame).clip(first, last)
+    return (
+        np.array([[1, 0, place[0]], [0, 1, place[1]], [0, 0, 1]]) @ turned @ np.diag([size, size, 1]) @ middle
+    )
+
+
+def _plane(roll: float, tilt: float, towards: float) -> np.ndarray:
+    """(3, 3) from a plane, turned by `roll` and tilted by `tilt` degrees in direction `towards`, to the picture."""
+    turn = cv2.Rodrigues(np.array([0, 0, np.radians(roll)]))[0]
+    lean = cv2.Rodrigues(np.radians(tilt) * np.array([np.cos(towards), np.sin(towards), 0]))[0]
+    rotation = lean @ turn
+    return np.diag([_FOCAL, _FOCAL, 1]) @ np.column_stack([rotation[:, 0], rotation[:, 1], [0, 0, _FOCAL]])
+
+
+def _corners(box: _Box) -> np.ndarray:
+    left, top, wide, tall = box
+    return np.array([[left, top], [left + wide, top], [left + wide, top + tall], [left, top + tall]], float)
+
+
+def _mapped(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    mapped = np.column_stack([points, np.ones(len(points))]) @ matrix.T
+    return mapped[:, :2] / mapped[:, 2:]
+
+
+def _on_paper(to_frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """x and y on the paper of each of the frame's pixels."""
+    x, y = np.meshgrid(np.arange(WIDTH, dtype=np.float32) + 0.5, np.arange(HEIGHT, dtype=np.float32) + 0.5)
+    back = np.linalg.inv(to_frame).astype(np.float32)
+    depth = back[2, 0] * x + back[2, 1] * y + back[2, 2]
+    return (
+        (back[0, 0] * x + back[0, 1] * y + back[0, 2]) / depth,
+        (back[1, 0] * x + back[1, 1] * y + back[1, 2]) / depth,
+    )
+
+
+# --- What is seen ---------------------------------------------------------------------------------------------------
+
+
+def _photograph(
+    writing: np.ndarray,
+    box: _Box,
+    to_frame: np.ndarray,
+    outline: np.ndarray,
+    look: _Look,
+    random: np.random.Generator,
+) -> np.ndarray:
+    """HWC uint8: the writing on its paper, through the camera."""
+    x, y = _on_paper(to_frame)
+    left, top, wide, tall = box
+    scale = float(np.sqrt(abs(cv2.contourArea(outline.astype(np.float32))) / (wide * tall)))
+    digit = scale * min(tall, 1.3 * _TALL)  # pixels of the frame
+    tint = _tint(random)
+    level = random.uniform(15, 60) if look.inverted else random.uniform(*look.paper)
+    paper = level * tint * _grain(random, 0.02)
+    pen = _pen(level, tint, look, random)
+    contrast = float(np.abs(pen - level * tint).max())
+
+    if look.lines:
+        baseline = top + tall - random.uniform(-0.02, 0.06) * _TALL
+        spacing = (
+            random.uniform(0.9, 1.3) * tall if look.lines == "ruled" else tall / random.uniform(1.6, 4.0)
+        )
+        spacing = max(spacing, 9 / scale)
+        paper = _lined(paper, look.lines, x, y - baseline, spacing, scale, contrast, random)
+    scene = paper
+    if random.random() < 0.5:
+        scene = _on_table(paper, x, y, box, scale, random)
+
+    to_pixels = to_frame.copy()
+    to_pixels[:2] -= 0.5 * to_pixels[2:]  # cv2 counts from the middles of pixels
+    distances = cv2.warpPerspective(
+        writing,
+        to_pixels @ np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]]),
+        (WIDTH, HEIGHT),
+        borderValue=(-1e3,),
+    )
+    strength = (distances * np.float32(scale) + 0.5).clip(0, 1)
+    uneven = random.uniform(0.02, 0.3)  # of the ink along the stroke
+    strength = strength * (1 - uneven * _field(random, 40, 53)) * random.uniform(0.9, 1.0)
+    scene = _blend(scene, strength, pen)
+    if look.clutter:
+        scene = _cluttered(scene, outline, digit, random)
+    return _camera(scene, look, random)
+
+
+def _pen(level: float, tint: np.ndarray, look: _Look, random: np.random.Generator) -> np.ndarray:
+    """(3,) the colour of the ink on paper of that level."""
+    if look.inverted:
+        return np.float32(random.uniform(185, 245)) * _tint(random)
+    # What is left of red, green and blue: black, blue, dark blue, red, green.
+    hues = ((1, 1, 1), (1.15, 1.0, 0.45), (1.1, 1.0, 0.7), (0.35, 1.1, 1.05), (1.1, 0.75, 1.0))
+    hue = np.array(hues[int(random.choice(5, p=[0.4, 0.27, 0.15, 0.1, 0.08]))], np.float32)
+    weight = float(hue @ (0.299, 0.587, 0.114))  # so that colour takes no contrast away
+    taken = (random.uniform(*look.contrast) * hue / weight).clip(0, 0.96)
+    return (level * tint * (1 - taken)).astype(np.float32)
+
+
+def _lined(
+    paper: _Rgb,
+    kind: Literal["ruled", "grid"],
+    x: np.ndarray,
+    y: np.ndarray,
+    spacing: float,
+    scale: float,
+    contrast: float,
+    random: np.random.Generator,
+) -> _Rgb:
+    """The paper with rules through y = 0 and every `spacing` on, and across them if it is a grid."""
+    half = max(spacing * scale * random.uniform(0.006, 0.014 if kind == "ruled" else 0.03), 0.4)
+
+    def near(along: np.ndarray) -> np.ndarray:
+        distance = np.abs((along / spacing + 0.5) % 1 - 0.5) * spacing * scale
+        return (half + 0.5 - distance).clip(0, min(2 * half, 1))
+
+    lines = near(y)
+    if kind == "grid":
+        lines = np.maximum(lines, near(x + random.uniform(0, 1) * spacing))
+    strength = random.uniform(0.15, 0.6) * contrast
+    blue, gray, green = (0.35, 0.6, 1.0), (1.0, 1.0, 1.0), (0.4, 1.0, 0.6)
+    colours = np.array([blue, blue, gray, green])
+    taken = 1.15 - colours[int(random.integers(4))]
+    sign = 1 if paper.mean() < 75 else -1
+    change = sign * strength * taken / taken.max()
+    lined = paper + lines[..., None] * change.astype(np.float32)
+    if kind == "ruled" and random.random() < 0.3:
+        where = (x.min() + random.uniform(0.03, 0.12) * (x.max() - x.min()) - x) * scale
+        margin = (1.2 - np.abs(where)).clip(0, 1)
+        lined = lined + margin[..., None] * (sign * strength * np.array([0.1, 0.9, 0.8], np.float32))
+    return lined.astype(np.float32)
+
+
+def _on_table(
+    paper: _Rgb,
+    x: np.ndarray,
+    y: np.ndarray,
+    box: _Box,
+    scale: float,
+    random: np.random.Generator,
+) -> _Rgb:
+    """A sheet that holds at least `box`, with its edges, on a table."""
+    left, top, wide, tall = box
+    room = random.uniform(0.3, 2.2, 4) * _TALL / max(scale, 0.35) * 0.6
+    across = np.maximum(left - room[0] - x, x - left - wide - room[1])
+    down = np.maximum(top - room[2] - y, y - top - tall - room[3])
+    outside = np.maximum(across, down) * np.float32(scale)  # pixels of the frame from the sheet's edge
+    table = _surface(random)
+    shade = 1 - random.uniform(0.1, 0.45) * np.exp(-outside.clip(min=0) / random.uniform(3, 12))
+    return _blend(table * shade[..., None].astype(np.float32), (0.5 - outside).clip(0, 1), paper)
+
+
+def _surface(random: np.random.Generator) -> _Rgb:
+    """A table top: wood, cloth, or plain."""
+    kind = random.integers(3)
+    woods = ((150, 110, 75), (95, 62, 40), (190, 160, 125), (60, 45, 38))
+    cloths = ((90, 95, 110), (140, 60, 60), (60, 85, 75), (170, 165, 155))
+    plains = ((50, 50, 55), (120, 120, 118), (185, 180, 170), (30, 45, 70))
+    colour = np.array((woods, cloths, plains)[kind][int(random.integers(4))], np.float32)
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    angle = random.uniform(0, np.pi)
+    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    along, across = cos * x + sin * y, cos * y - sin * x
+    pattern = _field(random, 12, 16) - 0.5
+    if kind == 0:
+        rings = across / random.uniform(9, 25) + 2.5 * pattern + 0.002 * along
+        grain = random.random((1, 900), np.float32)
+        fine = cv2.remap(
+            grain, across + 450 + 14 * pattern, 0 * across, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
+        )
+        pattern = 0.35 * np.sin(rings) + 0.7 * (fine - 0.5)
+    elif kind == 1:
+        pitch = random.uniform(3, 9)
+        pattern = 0.5 * np.sin(along * 2 * np.pi / pitch) * np.sin(across * 2 * np.pi / pitch) + 0.6 * pattern
+    depth = random.uniform(0.1, 0.45)
+    return (colour * (1 + depth * pattern[..., None])).clip(0, 255).astype(np.float32)
+
+
+def _cluttered(scene: _Rgb, keep_free: np.ndarray | None, digit: float, random: np.random.Generator) -> _Rgb:
+    """One to three things that lie about, none nearer to the number's outline than a quarter of a digit."""
+    free: np.ndarray = np.zeros((HEIGHT, WIDTH), np.uint8)
+    if keep_free is not None:
+        cv2.fillConvexPoly(free, keep_free.round().astype(np.int32), 1)
+        away = max(round(0.25 * digit), 8)
+        free = cv2.dilate(free, np.ones((2 * away + 1, 2 * away + 1), np.uint8))
+    wanted = int(random.integers(1, 4))
+    for _ in range(60):
+        thing = _THINGS[int(random.integers(len(_THINGS)))]
+        cover, colour = thing(random)
+        if (cover > 0.03).sum() > 150 and not (cover[free > 0] > 0.03).any():
+            scene = _blend(scene, cover, colour)
+            wanted -= 1
+        if not wanted:
+            break
+    return scene
+
+
+def _pencil(random: np.random.Generator) -> tuple[np.ndarray, _Rgb]:
+    """A pen or a pencil, with a light along its side."""
+    cover, light = np.zeros((HEIGHT, WIDTH), np.uint8), np.zeros((HEIGHT, WIDTH), np.uint8)
+    start = random.uniform((0, 0), (WIDTH, HEIGHT))
+    angle, thick = random.uniform(0, 2 * np.pi), int(random.integers(9, 22))
+    step = np.array([np.cos(angle), np.sin(angle)])
+    end = start + random.uniform(140, 380) * step
+    tip = end + 1.8 * thick * step
+    side = np.array([-step[1], step[0]]) * thick / 2
+    _line(cover, start, end, thick)
+    cv2.fillConvexPoly(
+        cover, np.array([end + side, tip, end - side]).round().astype(np.int32), 255, cv2.LINE_AA
+    )
+    _line(light, start + side * 0.4, end + side * 0.4, max(thick // 5, 1))
+    body = random.uniform(10, 220, 3).astype(np.float32)
+    return cover.astype(np.float32) / 255, _blend(
+        _flat(body), light.astype(np.float32) / 255 * 0.6, np.full(3, 250, np.float32)
+    )
+
+
+def _other_sheet(random: np.random.Generator) -> tuple[np.ndarray, _Rgb]:
+    """Another sheet, a card or a sticky note, that lies over the corner or the side."""
+    cover = np.zeros((HEIGHT, WIDTH), np.uint8)
+    middle = random.uniform((-80, -80), (WIDTH + 80, HEIGHT + 80))
+    size = random.uniform(70, 420, 2)
+    corners = cv2.boxPoints((middle.tolist(), size.tolist(), float(random.uniform(-40, 40))))
+    cv2.fillConvexPoly(cover, corners.round().astype(np.int32), 255, cv2.LINE_AA)
+    shade = cv2.GaussianBlur(cover, (0, 0), 5).astype(np.float32) / 255 * 0.35
+    solid = cover.astype(np.float32) / 255
+    colours = ((235, 235, 230), (245, 225, 120), (150, 190, 220), (205, 205, 200), (60, 60, 66))
+    colour = np.array(colours[int(random.integers(len(colours)))], np.float32)
+    over = np.maximum(solid, shade)
+    return over, _blend(_flat(np.full(3, 15, np.float32)), solid, colour * _grain(random, 0.02))
+
+
+def _coffee_ring(random: np.random.Generator) -> tuple[np.ndarray, _Rgb]:
+    cover = np.zeros((HEIGHT, WIDTH), np.uint8)
+    middle = random.uniform((0, 0), (WIDTH, HEIGHT)).round().astype(int).tolist()
+    reach = random.uniform(30, 85)
+    axes = round(reach), round(reach * random.uniform(0.85, 1))
+    start = random.uniform(0, 360)
+    cv2.ellipse(
+        cover, middle, axes, start, 0, random.uniform(240, 360), 255, int(random.integers(3, 9)), cv2.LINE_AA
+    )
+    soft = cv2.GaussianBlur(cover, (0, 0), 1.5).astype(np.float32) / 255
+    return soft * (0.15 + 0.4 * _field(random, 10, 13)), np.array([120, 78, 40], np.float32)
+
+
+def _finger(random: np.random.Generator) -> tuple[np.ndarray, _Rgb]:
+    """A thumb or a finger that comes in from the frame's edge."""
+    cover, nail = np.zeros((HEIGHT, WIDTH), np.uint8), np.zeros((HEIGHT, WIDTH), np.uint8)
+    edge = [(-30, 0.5), (WIDTH + 30, 0.5), (0.5, HEIGHT + 30), (0.5, -30)][int(random.integers(4))]
+    start = np.array(
+        [e if abs(e) > 1 else random.uniform(0, s) for e, s in zip(edge, (WIDTH, HEIGHT), strict=True)]
+    )
+    towards = np.array([WIDTH / 2, HEIGHT / 2]) + random.normal(0, 80, 2) - start
+    step = towards / np.linalg.norm(towards)
+    thick = int(random.integers(38, 75))
+    end = start + step * random.uniform(60, 150)
+    _line(cover, start, end, thick)
+    angle = float(np.degrees(np.arctan2(step[1], step[0])))
+    centre = (end + step * thick * 0.18).round().astype(int).tolist()
+    cv2.ellipse(nail, centre, (round(thick * 0.26), round(thick * 0.3)), angle, 0, 360, 255, -1, cv2.LINE_AA)
+    solid = cv2.GaussianBlur(cover, (0, 0), 1.2).astype(np.float32) / 255
+    round_ = cv2.GaussianBlur(cover, (0, 0), thick / 4).astype(np.float32)[..., None] / 255
+    skin = _skin(random) * (0.55 + 0.5 * round_)
+    return solid, _blend(
+        skin, nail.astype(np.float32) / 255 * 0.4, skin.max() * np.array([1, 0.85, 0.8], np.float32)
+    )
+
+
+def _small_print(random: np.random.Generator) -> tuple[np.ndarray, _Rgb]:
+    """Some lines of small type."""
+    tall = random.uniform(6, 13)
+    place = random.uniform((-60, 0), (WIDTH - 120, HEIGHT - 30))
+    page = _print(
+        random, tall, place, int(random.integers(1, 6)), random.uniform(90, 280), random.normal(0, 5)
+    )
+    return page, np.full(3, random.uniform(15, 80), np.float32)
+
+
+_THINGS: tuple[Callable[[np.random.Generator], tuple[np.ndarray, _Rgb]], ...] = (
+    _pencil,
+    _other_sheet,
+    _coffee_ring,
+    _finger,
+    _small_print,
+)
+
+
+def _print(
+    random: np.random.Generator, tall: float, place: np.ndarray, lines: int, wide: float, angle: float
+) -> np.ndarray:
+    """HW float32 strength of lines of words, of letters that no careful reader takes for digits."""
+    cover = np.zeros((HEIGHT, WIDTH), np.uint8)
+    fonts = (
+        cv2.FONT_HERSHEY_SIMPLEX,
+        cv2.FONT_HERSHEY_DUPLEX,
+        cv2.FONT_HERSHEY_COMPLEX,
+        cv2.FONT_HERSHEY_TRIPLEX,
+    )
+    font = fonts[int(random.integers(len(fonts)))]
+    pen = max(round(tall / random.uniform(7, 12)), 1)
+    for line in range(lines):
+        words, x = [], 0.0
+        while x < wide * (1 if line < lines - 1 else random.uniform(0.3, 1)):
+            letters = random.choice(list(_LETTERS), int(random.integers(2, 9)))
+            words.append("".join(letters))
+            x += (len(letters) + 1) * tall * 0.85
+        foot = round(place[0]), round(place[1] + (line + 1) * tall * 1.8)
+        cv2.putText(cover, " ".join(words), foot, font, tall / 21, 255, pen, cv2.LINE_AA)
+    turn = cv2.getRotationMatrix2D(place.tolist(), angle, 1)
+    return cv2.warpAffine(cover, turn, (WIDTH, HEIGHT)).astype(np.float32) / 255
+
+
+# --- Scenes without a number ----------------------------------------------------------------------------------------
+
+
+def _empty_scene(kind: str, random: np.random.Generator) -> _Rgb:
+    if kind in ("face", "hand"):
+        return _person(kind, random)
+    if kind == "texture" or (kind == "dark" and random.random() < 0.3):
+        return _surface(random)
+    level = random.uniform(85, 245)
+    inverted = random.random() < 0.15
+    if inverted:
+        level = random.uniform(15, 60)
+    tint = _tint(random)
+    scene: _Rgb = level * tint * _grain(random, 0.02)
+    look = _Look(contrast=(0.3, 0.9), inverted=inverted)
+    pen = _pen(level, tint, look, random)
+    contrast = float(np.abs(pen - level * tint).max())
+    x, y = _on_paper(_plane(random.uniform(-12, 12), random.uniform(0, 25), random.uniform(0, 2 * np.pi)))
+    lines = random.random()
+    if kind == "ruled paper" or (lines < 0.15 and kind not in ("blank paper", "grid paper")):
+        scene = _lined(scene, "ruled", x, y, random.uniform(14, 160), 1.0, contrast, random)
+    elif kind == "grid paper" or (lines < 0.3 and kind not in ("blank paper", "ruled paper")):
+        scene = _lined(scene, "grid", x, y, random.uniform(9, 90), 1.0, contrast, random)
+    if kind == "sheet on a table" or (random.random() < 0.25 and kind != "blank paper"):
+        wide, tall = random.integers(120, 400, 2).tolist()
+        left, top = (random.normal(0, 60, 2) - (wide / 2, tall / 2)).round().astype(int).tolist()
+        scene = _on_table(scene, x, y, (left, top, wide, tall), 1.0, random)
+    if kind == "clutter":
+        for _ in range(int(random.integers(1, 4))):
+            scene = _cluttered(scene, None, 0.0, random)
+    if kind == "printed words":
+        tall = float(np.exp(random.uniform(np.log(8), np.log(90))))
+        place = random.uniform((0, 0), (WIDTH * 0.3, max(HEIGHT - 3 * tall, 1)))
+        lines_of_it = int(random.integers(1, max(int(HEIGHT / tall / 2.5), 2)))
+        cover = _print(random, tall, place, lines_of_it, random.uniform(100, 500), random.normal(0, 5))
+        scene = _blend(scene, cover, pen)
+    drawn = {
+        "joined writing": ("joined writing",),
+        "doodles": tuple(n for n, k in _DRAWN.items() if not k.held_out and n != "joined writing"),
+        "doodles, kept for tests": tuple(n for n, k in _DRAWN.items() if k.held_out),
+        "letters, kept for tests": ("",),
+    }.get(kind, ())
+    if drawn:
+        for _ in range(int(random.integers(1, 4))):
+            tall, wide = round(random.uniform(40, 220)), round(random.uniform(80, 420))
+            name = drawn[int(random.integers(len(drawn)))]
+            ink = negatives.drawing(name, random, tall, wide) if name else negatives.word(random, tall, wide)
+            turn = cv2.getRotationMatrix2D((wide / 2, tall / 2), random.normal(0, 6), 1)
+            turn = turn + np.array(
+                [[0, 0, random.uniform(0, WIDTH - wide)], [0, 0, random.uniform(0, HEIGHT - tall)]]
+            )
+            scene = _blend(scene, cv2.warpAffine(ink, turn, (WIDTH, HEIGHT)).astype(np.float32) / 255, pen)
+    return scene
+
+
+def _person(kind: str, random: np.random.Generator) -> _Rgb:
+    """A face, or a hand, before the blurred shapes of a room."""
+    room = _field(random, 5, 7)[..., None] * random.uniform(60, 220, 3) + random.uniform(0, 40)
+    scene: _Rgb = room.astype(np.float32)
+    for _ in range(int(random.integers(0, 5))):  # shelves, windows, a door
+        scene = _blend(scene, *_other_sheet(random))
+    scene = cv2.GaussianBlur(scene, (0, 0), random.uniform(1.5, 6))
+    skin = _skin(random)
+    middle = random.uniform((220, 180), (420, 300))
+    reach = random.uniform(60, 130)
+
+    def disc(x: float, y: float, wide: float, tall: float, colour: np.ndarray, soft: float = 2.0) -> None:
+        nonlocal scene
+        cover = np.zeros((HEIGHT, WIDTH), np.uint8)
+        centre = (middle + reach * np.array([x, y])).round().astype(int).tolist()
+        axes = max(round(wide * reach), 1), max(round(tall * reach), 1)
+        cv2.ellipse(cover, centre, axes, 0, 0, 360, 255, -1, cv2.LINE_AA)
+        scene = _blend(scene, cv2.GaussianBlur(cover, (0, 0), soft).astype(np.float32) / 255, colour)
+
+    if kind == "face":
+        hair = random.uniform(10, 120) * _tint(random)
+        disc(0.0, 2.2, 1.6, 1.2, random.uniform(20, 220, 3).astype(np.float32))
+        disc(0.0, -0.25, 0.85, 1.15, hair)
+        disc(0.0, 0.1, 0.72, 1.0, skin)
+        for side in (-1, 1):
+            disc(side * 0.3, -0.1, 0.13, 0.07, np.full(3, 235, np.float32), 1.0)
+            disc(side * 0.3, -0.1, 0.06, 0.065, np.full(3, 25, np.float32), 1.0)
+            disc(side * 0.3, -0.28, 0.17, 0.03, hair, 1.5)
+        disc(0.0, 0.22, 0.09, 0.05, skin * np.float32(0.75))
+        disc(0.0, 0.55, 0.25, random.uniform(0.04, 0.13), skin * np.array([0.8, 0.5, 0.5], np.float32))
+        return scene
+    cover = np.zeros((HEIGHT, WIDTH), np.uint8)
+    turn = random.uniform(0, 2 * np.pi)
+    for finger in range(5):
+        angle = turn + (finger - 2) * random.uniform(0.25, 0.38)
+        step = np.array([np.cos(angle), np.sin(angle)])
+        _line(cover, middle, middle + step * reach * random.uniform(1.2, 1.9), round(reach * 0.32))
+    _line(cover, middle, middle - 3 * reach * np.array([np.cos(turn), np.sin(turn)]), round(reach * 0.8))
+    cv2.circle(cover, middle.round().astype(int).tolist(), round(reach * 0.65), 255, -1, cv2.LINE_AA)
+    shading = 0.6 + 0.45 * cv2.GaussianBlur(cover, (0, 0), reach / 9).astype(np.float32)[..., None] / 255
+    return _blend(scene, cv2.GaussianBlur(cover, (0, 0), 1.5).astype(np.float32) / 255, skin * shading)
+
+
+# --- The camera -----------------------------------------------------------------------------------------------------
+
+
+def _camera(scene: _Rgb, look: _Look, random: np.random.Generator) -> np.ndarray:
+    """HWC uint8: the scene in its light, out of focus, moved, noisy, and compressed."""
+    y, x = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j].astype(np.float32)
+    angle, darkest = random.uniform(0, 2 * np.pi), random.uniform(*look.darkest)
+    slope = np.cos(angle) * x + np.sin(angle) * y
+    slope = (slope - slope.min()) / (slope.max() - slope.min())
+    light = (1 - (1 - darkest) * slope) * (1 - random.uniform(0, 0.06) * (x * x + y * y))
+    if random.random() < look.shadow:
+        angle, soft = random.uniform(0, 2 * np.pi), random.uniform(0.02, 0.25)
+        edge = (
+            np.cos(angle) * x
+            + np.sin(angle) * y
+            + random.uniform(-0.5, 0.5)
+            + 0.3 * (_field(random, 3, 4) - 0.5)
+        )
+        light = light * (1 - random.uniform(0.2, 0.5) / (1 + np.exp(-edge / soft)))
+    picture = scene * light[..., None].astype(np.float32)
+    picture = cv2.GaussianBlur(picture, (0, 0), random.uniform(*look.blur))
+    length = random.uniform(*look.motion)
+    if length >= 1:
+        picture = cv2.filter2D(picture, -1, _streak(length, random.uniform(0, np.pi)))
+    level = random.uniform(*look.noise)
+    noise = random.standard_normal((HEIGHT, WIDTH, 1), np.float32) * np.float32(level)
+    noise = noise + random.standard_normal((HEIGHT, WIDTH, 3), np.float32) * np.float32(0.5 * level)
+    frame = (picture + noise).clip(0, 255).astype(np.uint8)
+    quality = round(random.uniform(*look.jpeg))
+    coded = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return cv2.cvtColor(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB)
+
+
+def _streak(length: float, angle: float) -> np.ndarray:
+    """The path of a camera that moves by `length` pixels."""
+    side = 2 * int(np.ceil(length / 2)) + 1
+    kernel = np.zeros((side * 4, side * 4), np.uint8)
+    half = length * 2 * np.array([np.cos(angle), np.sin(angle)])
+    _line(kernel, np.full(2, side * 2) - half, np.full(2, side * 2) + half, 4)
+    small = cv2.resize(kernel, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return small / small.sum()
+
+
+# --- Paint ----------------------------------------------------------------------------------------------------------
+
+
+def _blend(under: _Rgb, cover: np.ndarray, over: _Rgb) -> _Rgb:
+    opacity = cover[..., None].astype(np.float32)
+    return under * (1 - opacity) + over * opacity
+
+
+def _flat(colour: np.ndarray) -> _Rgb:
+    return np.broadcast_to(colour, (HEIGHT, WIDTH, 3))
+
+
+def _field(random: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    """HW float32 of smooth noise, 0 to 1."""
+    return cv2.resize(
+        random.random((rows, columns), np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR
+    )
+
+
+def _grain(random: np.random.Generator, depth: float) -> np.ndarray:
+    """HW1 float32 about 1: the fibres of paper."""
+    fine = cv2.GaussianBlur(random.standard_normal((HEIGHT, WIDTH), np.float32), (0, 0), 1.2)
+    return (1 + depth * (fine + 2 * (_field(random, 6, 8) - 0.5)))[..., None]
+
+
+def _tint(random: np.random.Generator) -> np.ndarray:
+    """(3,) float32: nearly gray, warm or cold."""
+    warm = random.normal(0, 0.03)
+    return np.array([1 + warm, 1 + random.normal(0, 0.01), 1 - warm], np.float32)
+
+
+def _skin(random: np.random.Generator) -> np.ndarray:
+    return (np.array([225, 172, 140]) * random.uniform(0.35, 1.0)).astype(np.float32)
+
+
+def _line(cover: np.ndarray, start: np.ndarray, end: np.ndarray, thick: int) -> None:
+    first, last = start.round().astype(int).tolist(), end.round().astype(int).tolist()
+    cv2.line(cover, first, last, 255, thick, cv2.LINE_AA)
