@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import statistics
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -170,7 +171,22 @@ def _placed(
         right = left + piece.shape[1]
         np.maximum(ink[:, left:right], piece, out=ink[:, left:right])
         boxes.append((left, top, right, bottom))
-    return _photograph(ink, random), labels, boxes
+    _mark(ink, boxes, random)
+    return _photograph(ink, boxes, random), labels, boxes
+
+
+def _mark(ink: np.ndarray, boxes: list[tuple[int, int, int, int]], random: np.random.Generator) -> None:
+    """A comma between two digits, a dot and a dash behind the last, as they come by chance."""
+    right, bottom = boxes[-1][2], max(box[3] for box in boxes)
+    for (_, _, before, _), (behind, _, _, _) in pairwise(boxes):
+        if random.random() < 0.2:
+            x = (before + behind) // 2
+            cv2.line(ink, (x, bottom - 1), (x - int(random.integers(3)), bottom + 2), 255, 2, cv2.LINE_AA)
+    if random.random() < 0.4:
+        cv2.circle(ink, (right + 3, bottom - 1), 1, 255, -1, cv2.LINE_AA)
+    if random.random() < 0.5:
+        y = int(bottom - random.integers(4, 14))
+        cv2.line(ink, (right + 6, y), (right + int(random.integers(10, 22)), y + 1), 255, 2, cv2.LINE_AA)
 
 
 def _with_pen(tile: np.ndarray, pen: float) -> np.ndarray:
@@ -205,8 +221,10 @@ def _centre(tile: np.ndarray) -> np.ndarray:
     return np.array([left + across / 2, top + down / 2])
 
 
-def _photograph(ink: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """HW uint8: rules, smudges, fading, light, shadow, blur, motion, half resolution, noise and inversion on one picture."""
+def _photograph(
+    ink: np.ndarray, boxes: list[tuple[int, int, int, int]], random: np.random.Generator
+) -> np.ndarray:
+    """HW uint8: boxes, rules, texture, smudges, fading, light, shadow, blur, motion, half resolution, noise and inversion on one picture."""
     height, width = ink.shape
 
     def field(rows: int, columns: int) -> np.ndarray:
@@ -220,7 +238,14 @@ def _photograph(ink: np.ndarray, random: np.random.Generator) -> np.ndarray:
         cv2.line(drawn, (0, y), (width, y + int(random.integers(-4, 5))), 130, 1, cv2.LINE_AA)
     for x in range(int(random.integers(spacing)), width, spacing):
         cv2.line(drawn, (x, 0), (x, height), 130, 1, cv2.LINE_AA)
+    corner = boxes[0][0] - 3, min(box[1] for box in boxes) - 3
+    cv2.rectangle(drawn, corner, (boxes[-1][2] + 3, max(box[3] for box in boxes) + 3), 150, 1, cv2.LINE_AA)
+    for (_, _, before, _), (behind, _, _, _) in pairwise(boxes):
+        cv2.line(drawn, ((before + behind) // 2, 0), ((before + behind) // 2, height), 150, 1)
     picture = np.maximum(ink, drawn).astype(np.float32) / 255
+    picture = np.maximum(
+        picture, 0.3 * (_wave(height, width, random) * _wave(height, width, random)).clip(0, 1)
+    )
     picture = np.maximum(picture, (field(6, 24) * 5 - 3.8).clip(0, 1) * 0.5)
     picture *= 0.5 * (1 - 0.35 * field(3, 10))
     picture = 1 - picture
@@ -235,6 +260,14 @@ def _photograph(ink: np.ndarray, random: np.random.Generator) -> np.ndarray:
     picture = 0.3 * picture + 0.7 * cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     picture += 0.05 * random.standard_normal((height, width), np.float32) + 0.1 * (field(10, 53) - 0.5)
     return ((1 - picture).clip(0, 1) * 255).astype(np.uint8)
+
+
+def _wave(height: int, width: int, random: np.random.Generator) -> np.ndarray:
+    """HW float32: a wave that sways, as on patterned paper."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    turn, pitch = random.uniform(0, np.pi), 2 * np.pi / random.uniform(2.5, 9.0)
+    sway = np.float32(random.uniform(0, 3)) * np.sin(np.float32(random.uniform(0.03, 0.15)) * x)
+    return np.cos(np.float32(pitch * np.cos(turn)) * x + np.float32(pitch * np.sin(turn)) * y + sway)
 
 
 if __name__ == "__main__":
