@@ -6,6 +6,7 @@ frame is known: the text of each number and the outline of its ink, which lies t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -290,7 +291,7 @@ def _photograph(
 ) -> np.ndarray:
     """HWC uint8: the writing on its paper, through the camera."""
     x, y = _on_paper(to_frame)
-    left, top, wide, tall = box
+    _, top, wide, tall = box
     scale = float(np.sqrt(abs(cv2.contourArea(outline.astype(np.float32))) / (wide * tall)))
     digit = scale * min(tall, 1.3 * _TALL)  # pixels of the frame
     tint = _tint(random)
@@ -401,7 +402,7 @@ def _surface(random: np.random.Generator) -> _Rgb:
     colour = np.array((woods, cloths, plains)[kind][int(random.integers(4))], np.float32)
     y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
     angle = random.uniform(0, np.pi)
-    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    cos, sin = math.cos(angle), math.sin(angle)
     along, across = cos * x + sin * y, cos * y - sin * x
     pattern = _field(random, 12, 16) - 0.5
     if kind == 0:
@@ -569,7 +570,9 @@ def _empty_scene(kind: str, random: np.random.Generator) -> _Rgb:
     look = _Look(contrast=(0.3, 0.9), inverted=inverted)
     pen = _pen(level, tint, look, random)
     contrast = float(np.abs(pen - level * tint).max())
-    x, y = _on_paper(_plane(random.uniform(-12, 12), random.uniform(0, 25), random.uniform(0, 2 * np.pi)))
+    middle = np.array([[1, 0, WIDTH / 2], [0, 1, HEIGHT / 2], [0, 0, 1]])
+    plane = _plane(random.uniform(-12, 12), random.uniform(0, 25), random.uniform(0, 2 * np.pi))
+    x, y = _on_paper(middle @ plane)
     lines = random.random()
     if kind == "ruled paper" or (lines < 0.15 and kind not in ("blank paper", "grid paper")):
         scene = _lined(scene, "ruled", x, y, random.uniform(14, 160), 1.0, contrast, random)
@@ -657,14 +660,14 @@ def _camera(scene: _Rgb, look: _Look, random: np.random.Generator) -> np.ndarray
     """HWC uint8: the scene in its light, out of focus, moved, noisy, and compressed."""
     y, x = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j].astype(np.float32)
     angle, darkest = random.uniform(0, 2 * np.pi), random.uniform(*look.darkest)
-    slope = np.cos(angle) * x + np.sin(angle) * y
+    slope = math.cos(angle) * x + math.sin(angle) * y
     slope = (slope - slope.min()) / (slope.max() - slope.min())
     light = (1 - (1 - darkest) * slope) * (1 - random.uniform(0, 0.06) * (x * x + y * y))
     if random.random() < look.shadow:
         angle, soft = random.uniform(0, 2 * np.pi), random.uniform(0.02, 0.25)
         edge = (
-            np.cos(angle) * x
-            + np.sin(angle) * y
+            math.cos(angle) * x
+            + math.sin(angle) * y
             + random.uniform(-0.5, 0.5)
             + 0.3 * (_field(random, 3, 4) - 0.5)
         )
