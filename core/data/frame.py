@@ -7,7 +7,6 @@ frame is known: the text of each number and the outline of its ink, which lies t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -16,22 +15,33 @@ import numpy as np
 
 from core.data import negatives
 from core.data.mnist import Digits
-
-WIDTH, HEIGHT = 640, 480
+from core.data.scenery import (
+    HEIGHT,
+    WIDTH,
+    Rgb,
+    blend,
+    cluttered,
+    grain,
+    lined,
+    near_gray,
+    on_table,
+    person,
+    printed,
+    smooth_noise,
+    surface,
+    thick_line,
+)
 
 _FINE = 8  # pixels to one of MNIST's, where digits become strokes with an edge
 _TALL = 20 * _FINE  # height of a digit of usual size there
 _FOCAL = 560.0  # of the camera, in pixels: a webcam sees about 60 degrees
 _MARGIN = 14  # pixels between a number and the frame's edge, at least
-_LETTERS = "".join(letter for letter in negatives.LETTERS if letter.isalpha())
 # Loose strokes on paper cannot be told from ones, not by people either.
 _DRAWN = {name: kind for name, kind in negatives.KINDS.items() if name != "short strokes"}
 
 _Box = tuple[int, int, int, int]
 """Left, top, width and height."""
 _Range = tuple[float, float]
-_Rgb = np.ndarray
-"""HWC or (3,) float32 in 0 to 255."""
 
 
 @dataclass(frozen=True)
@@ -294,9 +304,9 @@ def _photograph(
     _, top, wide, tall = box
     scale = float(np.sqrt(abs(cv2.contourArea(outline.astype(np.float32))) / (wide * tall)))
     digit = scale * min(tall, 1.3 * _TALL)  # pixels of the frame
-    tint = _tint(random)
+    tint = near_gray(random)
     level = random.uniform(15, 60) if look.inverted else random.uniform(*look.paper)
-    paper = level * tint * _grain(random, 0.02)
+    paper = level * tint * grain(random, 0.02)
     pen = _pen(level, tint, look, random)
     contrast = float(np.abs(pen - level * tint).max())
 
@@ -306,10 +316,10 @@ def _photograph(
             random.uniform(0.9, 1.3) * tall if look.lines == "ruled" else tall / random.uniform(1.6, 4.0)
         )
         spacing = max(spacing, 9 / scale)
-        paper = _lined(paper, look.lines, x, y - baseline, spacing, scale, contrast, random)
+        paper = lined(paper, look.lines, x, y - baseline, spacing, scale, contrast, random)
     scene = paper
     if random.random() < 0.5:
-        scene = _on_table(paper, x, y, box, scale, random)
+        scene = on_table(paper, x, y, box, scale, random)
 
     to_pixels = to_frame.copy()
     to_pixels[:2] -= 0.5 * to_pixels[2:]  # cv2 counts from the middles of pixels
@@ -321,17 +331,17 @@ def _photograph(
     )
     strength = (distances * np.float32(scale) + 0.5).clip(0, 1)
     uneven = random.uniform(0.02, 0.3)  # of the ink along the stroke
-    strength = strength * (1 - uneven * _field(random, 40, 53)) * random.uniform(0.9, 1.0)
-    scene = _blend(scene, strength, pen)
+    strength = strength * (1 - uneven * smooth_noise(random, 40, 53)) * random.uniform(0.9, 1.0)
+    scene = blend(scene, strength, pen)
     if look.clutter:
-        scene = _cluttered(scene, outline, digit, random)
+        scene = cluttered(scene, outline, digit, random)
     return _camera(scene, look, random)
 
 
 def _pen(level: float, tint: np.ndarray, look: _Look, random: np.random.Generator) -> np.ndarray:
     """(3,) the colour of the ink on paper of that level."""
     if look.inverted:
-        return np.float32(random.uniform(185, 245)) * _tint(random)
+        return np.float32(random.uniform(185, 245)) * near_gray(random)
     # What is left of red, green and blue: black, blue, dark blue, red, green.
     hues = ((1, 1, 1), (1.15, 1.0, 0.45), (1.1, 1.0, 0.7), (0.35, 1.1, 1.05), (1.1, 0.75, 1.0))
     hue = np.array(hues[int(random.choice(5, p=[0.4, 0.27, 0.15, 0.1, 0.08]))], np.float32)
@@ -340,233 +350,20 @@ def _pen(level: float, tint: np.ndarray, look: _Look, random: np.random.Generato
     return (level * tint * (1 - taken)).astype(np.float32)
 
 
-def _lined(
-    paper: _Rgb,
-    kind: Literal["ruled", "grid"],
-    x: np.ndarray,
-    y: np.ndarray,
-    spacing: float,
-    scale: float,
-    contrast: float,
-    random: np.random.Generator,
-) -> _Rgb:
-    """The paper with rules through y = 0 and every `spacing` on, and across them if it is a grid."""
-    half = max(spacing * scale * random.uniform(0.006, 0.014 if kind == "ruled" else 0.03), 0.4)
-
-    def near(along: np.ndarray) -> np.ndarray:
-        distance = np.abs((along / spacing + 0.5) % 1 - 0.5) * spacing * scale
-        return (half + 0.5 - distance).clip(0, min(2 * half, 1))
-
-    lines = near(y)
-    if kind == "grid":
-        lines = np.maximum(lines, near(x + random.uniform(0, 1) * spacing))
-    strength = random.uniform(0.15, 0.6) * contrast
-    blue, gray, green = (0.35, 0.6, 1.0), (1.0, 1.0, 1.0), (0.4, 1.0, 0.6)
-    colours = np.array([blue, blue, gray, green])
-    taken = 1.15 - colours[int(random.integers(4))]
-    sign = 1 if paper.mean() < 75 else -1
-    change = sign * strength * taken / taken.max()
-    lined = paper + lines[..., None] * change.astype(np.float32)
-    if kind == "ruled" and random.random() < 0.3:
-        where = (x.min() + random.uniform(0.03, 0.12) * (x.max() - x.min()) - x) * scale
-        margin = (1.2 - np.abs(where)).clip(0, 1)
-        lined = lined + margin[..., None] * (sign * strength * np.array([0.1, 0.9, 0.8], np.float32))
-    return lined.astype(np.float32)
-
-
-def _on_table(
-    paper: _Rgb,
-    x: np.ndarray,
-    y: np.ndarray,
-    box: _Box,
-    scale: float,
-    random: np.random.Generator,
-) -> _Rgb:
-    """A sheet that holds at least `box`, with its edges, on a table."""
-    left, top, wide, tall = box
-    room = random.uniform(0.3, 2.2, 4) * _TALL / max(scale, 0.35) * 0.6
-    across = np.maximum(left - room[0] - x, x - left - wide - room[1])
-    down = np.maximum(top - room[2] - y, y - top - tall - room[3])
-    outside = np.maximum(across, down) * np.float32(scale)  # pixels of the frame from the sheet's edge
-    table = _surface(random)
-    shade = 1 - random.uniform(0.1, 0.45) * np.exp(-outside.clip(min=0) / random.uniform(3, 12))
-    return _blend(table * shade[..., None].astype(np.float32), (0.5 - outside).clip(0, 1), paper)
-
-
-def _surface(random: np.random.Generator) -> _Rgb:
-    """A table top: wood, cloth, or plain."""
-    kind = random.integers(3)
-    woods = ((150, 110, 75), (95, 62, 40), (190, 160, 125), (60, 45, 38))
-    cloths = ((90, 95, 110), (140, 60, 60), (60, 85, 75), (170, 165, 155))
-    plains = ((50, 50, 55), (120, 120, 118), (185, 180, 170), (30, 45, 70))
-    colour = np.array((woods, cloths, plains)[kind][int(random.integers(4))], np.float32)
-    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
-    angle = random.uniform(0, np.pi)
-    cos, sin = math.cos(angle), math.sin(angle)
-    along, across = cos * x + sin * y, cos * y - sin * x
-    pattern = _field(random, 12, 16) - 0.5
-    if kind == 0:
-        rings = across / random.uniform(9, 25) + 2.5 * pattern + 0.002 * along
-        grain = random.random((1, 900), np.float32)
-        fine = cv2.remap(
-            grain, across + 450 + 14 * pattern, 0 * across, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
-        )
-        pattern = 0.35 * np.sin(rings) + 0.7 * (fine - 0.5)
-    elif kind == 1:
-        pitch = random.uniform(3, 9)
-        pattern = 0.5 * np.sin(along * 2 * np.pi / pitch) * np.sin(across * 2 * np.pi / pitch) + 0.6 * pattern
-    depth = random.uniform(0.1, 0.45)
-    return (colour * (1 + depth * pattern[..., None])).clip(0, 255).astype(np.float32)
-
-
-def _cluttered(scene: _Rgb, keep_free: np.ndarray | None, digit: float, random: np.random.Generator) -> _Rgb:
-    """One to three things that lie about, none nearer to the number's outline than a quarter of a digit."""
-    free: np.ndarray = np.zeros((HEIGHT, WIDTH), np.uint8)
-    if keep_free is not None:
-        cv2.fillConvexPoly(free, keep_free.round().astype(np.int32), 1)
-        away = max(round(0.25 * digit), 8)
-        free = cv2.dilate(free, np.ones((2 * away + 1, 2 * away + 1), np.uint8))
-    wanted = int(random.integers(1, 4))
-    for _ in range(60):
-        thing = _THINGS[int(random.integers(len(_THINGS)))]
-        cover, colour = thing(random)
-        if (cover > 0.03).sum() > 150 and not (cover[free > 0] > 0.03).any():
-            scene = _blend(scene, cover, colour)
-            wanted -= 1
-        if not wanted:
-            break
-    return scene
-
-
-def _pencil(random: np.random.Generator) -> tuple[np.ndarray, _Rgb]:
-    """A pen or a pencil, with a light along its side."""
-    cover, light = np.zeros((HEIGHT, WIDTH), np.uint8), np.zeros((HEIGHT, WIDTH), np.uint8)
-    start = random.uniform((0, 0), (WIDTH, HEIGHT))
-    angle, thick = random.uniform(0, 2 * np.pi), int(random.integers(9, 22))
-    step = np.array([np.cos(angle), np.sin(angle)])
-    end = start + random.uniform(140, 380) * step
-    tip = end + 1.8 * thick * step
-    side = np.array([-step[1], step[0]]) * thick / 2
-    _line(cover, start, end, thick)
-    cv2.fillConvexPoly(
-        cover, np.array([end + side, tip, end - side]).round().astype(np.int32), 255, cv2.LINE_AA
-    )
-    _line(light, start + side * 0.4, end + side * 0.4, max(thick // 5, 1))
-    body = random.uniform(10, 220, 3).astype(np.float32)
-    return cover.astype(np.float32) / 255, _blend(
-        _flat(body), light.astype(np.float32) / 255 * 0.6, np.full(3, 250, np.float32)
-    )
-
-
-def _other_sheet(random: np.random.Generator) -> tuple[np.ndarray, _Rgb]:
-    """Another sheet, a card or a sticky note, that lies over the corner or the side."""
-    cover = np.zeros((HEIGHT, WIDTH), np.uint8)
-    middle = random.uniform((-80, -80), (WIDTH + 80, HEIGHT + 80))
-    size = random.uniform(70, 420, 2)
-    corners = cv2.boxPoints((middle.tolist(), size.tolist(), float(random.uniform(-40, 40))))
-    cv2.fillConvexPoly(cover, corners.round().astype(np.int32), 255, cv2.LINE_AA)
-    shade = cv2.GaussianBlur(cover, (0, 0), 5).astype(np.float32) / 255 * 0.35
-    solid = cover.astype(np.float32) / 255
-    colours = ((235, 235, 230), (245, 225, 120), (150, 190, 220), (205, 205, 200), (60, 60, 66))
-    colour = np.array(colours[int(random.integers(len(colours)))], np.float32)
-    over = np.maximum(solid, shade)
-    return over, _blend(_flat(np.full(3, 15, np.float32)), solid, colour * _grain(random, 0.02))
-
-
-def _coffee_ring(random: np.random.Generator) -> tuple[np.ndarray, _Rgb]:
-    cover = np.zeros((HEIGHT, WIDTH), np.uint8)
-    middle = random.uniform((0, 0), (WIDTH, HEIGHT)).round().astype(int).tolist()
-    reach = random.uniform(30, 85)
-    axes = round(reach), round(reach * random.uniform(0.85, 1))
-    start = random.uniform(0, 360)
-    cv2.ellipse(
-        cover, middle, axes, start, 0, random.uniform(240, 360), 255, int(random.integers(3, 9)), cv2.LINE_AA
-    )
-    soft = cv2.GaussianBlur(cover, (0, 0), 1.5).astype(np.float32) / 255
-    return soft * (0.15 + 0.4 * _field(random, 10, 13)), np.array([120, 78, 40], np.float32)
-
-
-def _finger(random: np.random.Generator) -> tuple[np.ndarray, _Rgb]:
-    """A thumb or a finger that comes in from the frame's edge."""
-    cover, nail = np.zeros((HEIGHT, WIDTH), np.uint8), np.zeros((HEIGHT, WIDTH), np.uint8)
-    edge = [(-30, 0.5), (WIDTH + 30, 0.5), (0.5, HEIGHT + 30), (0.5, -30)][int(random.integers(4))]
-    start = np.array(
-        [e if abs(e) > 1 else random.uniform(0, s) for e, s in zip(edge, (WIDTH, HEIGHT), strict=True)]
-    )
-    towards = np.array([WIDTH / 2, HEIGHT / 2]) + random.normal(0, 80, 2) - start
-    step = towards / np.linalg.norm(towards)
-    thick = int(random.integers(38, 75))
-    end = start + step * random.uniform(60, 150)
-    _line(cover, start, end, thick)
-    angle = float(np.degrees(np.arctan2(step[1], step[0])))
-    centre = (end + step * thick * 0.18).round().astype(int).tolist()
-    cv2.ellipse(nail, centre, (round(thick * 0.26), round(thick * 0.3)), angle, 0, 360, 255, -1, cv2.LINE_AA)
-    solid = cv2.GaussianBlur(cover, (0, 0), 1.2).astype(np.float32) / 255
-    round_ = cv2.GaussianBlur(cover, (0, 0), thick / 4).astype(np.float32)[..., None] / 255
-    skin = _skin(random) * (0.55 + 0.5 * round_)
-    return solid, _blend(
-        skin, nail.astype(np.float32) / 255 * 0.4, skin.max() * np.array([1, 0.85, 0.8], np.float32)
-    )
-
-
-def _small_print(random: np.random.Generator) -> tuple[np.ndarray, _Rgb]:
-    """Some lines of small type."""
-    tall = random.uniform(6, 13)
-    place = random.uniform((-60, 0), (WIDTH - 120, HEIGHT - 30))
-    page = _print(
-        random, tall, place, int(random.integers(1, 6)), random.uniform(90, 280), random.normal(0, 5)
-    )
-    return page, np.full(3, random.uniform(15, 80), np.float32)
-
-
-_THINGS: tuple[Callable[[np.random.Generator], tuple[np.ndarray, _Rgb]], ...] = (
-    _pencil,
-    _other_sheet,
-    _coffee_ring,
-    _finger,
-    _small_print,
-)
-
-
-def _print(
-    random: np.random.Generator, tall: float, place: np.ndarray, lines: int, wide: float, angle: float
-) -> np.ndarray:
-    """HW float32 strength of lines of words, of letters that no careful reader takes for digits."""
-    cover = np.zeros((HEIGHT, WIDTH), np.uint8)
-    fonts = (
-        cv2.FONT_HERSHEY_SIMPLEX,
-        cv2.FONT_HERSHEY_DUPLEX,
-        cv2.FONT_HERSHEY_COMPLEX,
-        cv2.FONT_HERSHEY_TRIPLEX,
-    )
-    font = fonts[int(random.integers(len(fonts)))]
-    pen = max(round(tall / random.uniform(7, 12)), 1)
-    for line in range(lines):
-        words, x = [], 0.0
-        while x < wide * (1 if line < lines - 1 else random.uniform(0.3, 1)):
-            letters = random.choice(list(_LETTERS), int(random.integers(2, 9)))
-            words.append("".join(letters))
-            x += (len(letters) + 1) * tall * 0.85
-        foot = round(place[0]), round(place[1] + (line + 1) * tall * 1.8)
-        cv2.putText(cover, " ".join(words), foot, font, tall / 21, 255, pen, cv2.LINE_AA)
-    turn = cv2.getRotationMatrix2D(place.tolist(), angle, 1)
-    return cv2.warpAffine(cover, turn, (WIDTH, HEIGHT)).astype(np.float32) / 255
-
-
 # --- Scenes without a number ----------------------------------------------------------------------------------------
 
 
-def _empty_scene(kind: str, random: np.random.Generator) -> _Rgb:
+def _empty_scene(kind: str, random: np.random.Generator) -> Rgb:
     if kind in ("face", "hand"):
-        return _person(kind, random)
+        return person(kind, random)
     if kind == "texture" or (kind == "dark" and random.random() < 0.3):
-        return _surface(random)
+        return surface(random)
     level = random.uniform(85, 245)
     inverted = random.random() < 0.15
     if inverted:
         level = random.uniform(15, 60)
-    tint = _tint(random)
-    scene: _Rgb = level * tint * _grain(random, 0.02)
+    tint = near_gray(random)
+    scene: Rgb = level * tint * grain(random, 0.02)
     look = _Look(contrast=(0.3, 0.9), inverted=inverted)
     pen = _pen(level, tint, look, random)
     contrast = float(np.abs(pen - level * tint).max())
@@ -575,22 +372,22 @@ def _empty_scene(kind: str, random: np.random.Generator) -> _Rgb:
     x, y = _on_paper(middle @ plane)
     lines = random.random()
     if kind == "ruled paper" or (lines < 0.15 and kind not in ("blank paper", "grid paper")):
-        scene = _lined(scene, "ruled", x, y, random.uniform(14, 160), 1.0, contrast, random)
+        scene = lined(scene, "ruled", x, y, random.uniform(14, 160), 1.0, contrast, random)
     elif kind == "grid paper" or (lines < 0.3 and kind not in ("blank paper", "ruled paper")):
-        scene = _lined(scene, "grid", x, y, random.uniform(9, 90), 1.0, contrast, random)
+        scene = lined(scene, "grid", x, y, random.uniform(9, 90), 1.0, contrast, random)
     if kind == "sheet on a table" or (random.random() < 0.25 and kind != "blank paper"):
         wide, tall = random.integers(120, 400, 2).tolist()
         left, top = (random.normal(0, 60, 2) - (wide / 2, tall / 2)).round().astype(int).tolist()
-        scene = _on_table(scene, x, y, (left, top, wide, tall), 1.0, random)
+        scene = on_table(scene, x, y, (left, top, wide, tall), 1.0, random)
     if kind == "clutter":
         for _ in range(int(random.integers(1, 4))):
-            scene = _cluttered(scene, None, 0.0, random)
+            scene = cluttered(scene, None, 0.0, random)
     if kind == "printed words":
         tall = float(np.exp(random.uniform(np.log(8), np.log(90))))
         place = random.uniform((0, 0), (WIDTH * 0.3, max(HEIGHT - 3 * tall, 1)))
         lines_of_it = int(random.integers(1, max(int(HEIGHT / tall / 2.5), 2)))
-        cover = _print(random, tall, place, lines_of_it, random.uniform(100, 500), random.normal(0, 5))
-        scene = _blend(scene, cover, pen)
+        cover = printed(random, tall, place, lines_of_it, random.uniform(100, 500), random.normal(0, 5))
+        scene = blend(scene, cover, pen)
     drawn = {
         "joined writing": ("joined writing",),
         "doodles": tuple(n for n, k in _DRAWN.items() if not k.held_out and n != "joined writing"),
@@ -606,57 +403,14 @@ def _empty_scene(kind: str, random: np.random.Generator) -> _Rgb:
             turn = turn + np.array(
                 [[0, 0, random.uniform(0, WIDTH - wide)], [0, 0, random.uniform(0, HEIGHT - tall)]]
             )
-            scene = _blend(scene, cv2.warpAffine(ink, turn, (WIDTH, HEIGHT)).astype(np.float32) / 255, pen)
+            scene = blend(scene, cv2.warpAffine(ink, turn, (WIDTH, HEIGHT)).astype(np.float32) / 255, pen)
     return scene
-
-
-def _person(kind: str, random: np.random.Generator) -> _Rgb:
-    """A face, or a hand, before the blurred shapes of a room."""
-    room = _field(random, 5, 7)[..., None] * random.uniform(60, 220, 3) + random.uniform(0, 40)
-    scene: _Rgb = room.astype(np.float32)
-    for _ in range(int(random.integers(0, 5))):  # shelves, windows, a door
-        scene = _blend(scene, *_other_sheet(random))
-    scene = cv2.GaussianBlur(scene, (0, 0), random.uniform(1.5, 6))
-    skin = _skin(random)
-    middle = random.uniform((220, 180), (420, 300))
-    reach = random.uniform(60, 130)
-
-    def disc(x: float, y: float, wide: float, tall: float, colour: np.ndarray, soft: float = 2.0) -> None:
-        nonlocal scene
-        cover = np.zeros((HEIGHT, WIDTH), np.uint8)
-        centre = (middle + reach * np.array([x, y])).round().astype(int).tolist()
-        axes = max(round(wide * reach), 1), max(round(tall * reach), 1)
-        cv2.ellipse(cover, centre, axes, 0, 0, 360, 255, -1, cv2.LINE_AA)
-        scene = _blend(scene, cv2.GaussianBlur(cover, (0, 0), soft).astype(np.float32) / 255, colour)
-
-    if kind == "face":
-        hair = random.uniform(10, 120) * _tint(random)
-        disc(0.0, 2.2, 1.6, 1.2, random.uniform(20, 220, 3).astype(np.float32))
-        disc(0.0, -0.25, 0.85, 1.15, hair)
-        disc(0.0, 0.1, 0.72, 1.0, skin)
-        for side in (-1, 1):
-            disc(side * 0.3, -0.1, 0.13, 0.07, np.full(3, 235, np.float32), 1.0)
-            disc(side * 0.3, -0.1, 0.06, 0.065, np.full(3, 25, np.float32), 1.0)
-            disc(side * 0.3, -0.28, 0.17, 0.03, hair, 1.5)
-        disc(0.0, 0.22, 0.09, 0.05, skin * np.float32(0.75))
-        disc(0.0, 0.55, 0.25, random.uniform(0.04, 0.13), skin * np.array([0.8, 0.5, 0.5], np.float32))
-        return scene
-    cover = np.zeros((HEIGHT, WIDTH), np.uint8)
-    turn = random.uniform(0, 2 * np.pi)
-    for finger in range(5):
-        angle = turn + (finger - 2) * random.uniform(0.25, 0.38)
-        step = np.array([np.cos(angle), np.sin(angle)])
-        _line(cover, middle, middle + step * reach * random.uniform(1.2, 1.9), round(reach * 0.32))
-    _line(cover, middle, middle - 3 * reach * np.array([np.cos(turn), np.sin(turn)]), round(reach * 0.8))
-    cv2.circle(cover, middle.round().astype(int).tolist(), round(reach * 0.65), 255, -1, cv2.LINE_AA)
-    shading = 0.6 + 0.45 * cv2.GaussianBlur(cover, (0, 0), reach / 9).astype(np.float32)[..., None] / 255
-    return _blend(scene, cv2.GaussianBlur(cover, (0, 0), 1.5).astype(np.float32) / 255, skin * shading)
 
 
 # --- The camera -----------------------------------------------------------------------------------------------------
 
 
-def _camera(scene: _Rgb, look: _Look, random: np.random.Generator) -> np.ndarray:
+def _camera(scene: Rgb, look: _Look, random: np.random.Generator) -> np.ndarray:
     """HWC uint8: the scene in its light, out of focus, moved, noisy, and compressed."""
     y, x = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j].astype(np.float32)
     angle, darkest = random.uniform(0, 2 * np.pi), random.uniform(*look.darkest)
@@ -669,7 +423,7 @@ def _camera(scene: _Rgb, look: _Look, random: np.random.Generator) -> np.ndarray
             math.cos(angle) * x
             + math.sin(angle) * y
             + random.uniform(-0.5, 0.5)
-            + 0.3 * (_field(random, 3, 4) - 0.5)
+            + 0.3 * (smooth_noise(random, 3, 4) - 0.5)
         )
         light = light * (1 - random.uniform(0.2, 0.5) / (1 + np.exp(-edge / soft)))
     picture = scene * light[..., None].astype(np.float32)
@@ -691,46 +445,6 @@ def _streak(length: float, angle: float) -> np.ndarray:
     side = 2 * int(np.ceil(length / 2)) + 1
     kernel = np.zeros((side * 4, side * 4), np.uint8)
     half = length * 2 * np.array([np.cos(angle), np.sin(angle)])
-    _line(kernel, np.full(2, side * 2) - half, np.full(2, side * 2) + half, 4)
+    thick_line(kernel, np.full(2, side * 2) - half, np.full(2, side * 2) + half, 4)
     small = cv2.resize(kernel, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
     return small / small.sum()
-
-
-# --- Paint ----------------------------------------------------------------------------------------------------------
-
-
-def _blend(under: _Rgb, cover: np.ndarray, over: _Rgb) -> _Rgb:
-    opacity = cover[..., None].astype(np.float32)
-    return under * (1 - opacity) + over * opacity
-
-
-def _flat(colour: np.ndarray) -> _Rgb:
-    return np.broadcast_to(colour, (HEIGHT, WIDTH, 3))
-
-
-def _field(random: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    """HW float32 of smooth noise, 0 to 1."""
-    return cv2.resize(
-        random.random((rows, columns), np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR
-    )
-
-
-def _grain(random: np.random.Generator, depth: float) -> np.ndarray:
-    """HW1 float32 about 1: the fibres of paper."""
-    fine = cv2.GaussianBlur(random.standard_normal((HEIGHT, WIDTH), np.float32), (0, 0), 1.2)
-    return (1 + depth * (fine + 2 * (_field(random, 6, 8) - 0.5)))[..., None]
-
-
-def _tint(random: np.random.Generator) -> np.ndarray:
-    """(3,) float32: nearly gray, warm or cold."""
-    warm = random.normal(0, 0.03)
-    return np.array([1 + warm, 1 + random.normal(0, 0.01), 1 - warm], np.float32)
-
-
-def _skin(random: np.random.Generator) -> np.ndarray:
-    return (np.array([225, 172, 140]) * random.uniform(0.35, 1.0)).astype(np.float32)
-
-
-def _line(cover: np.ndarray, start: np.ndarray, end: np.ndarray, thick: int) -> None:
-    first, last = start.round().astype(int).tolist(), end.round().astype(int).tolist()
-    cv2.line(cover, first, last, 255, thick, cv2.LINE_AA)
