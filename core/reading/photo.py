@@ -8,21 +8,24 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from core.config import ModelSettings
 from core.data.strip import Placement
 from core.reading.documents import Page
 from core.reading.locate import Box
+from core.reading.overlay import overlay, strip_picture
 from core.reading.palette import position_rgb
 from core.reading.picture import as_gray
 from core.reading.reader import Reader
 from core.reading.reading import Reading
 
 _SHOWN: Final = 1600  # pixels: what a screen shows of a photo; the photo itself is not kept
+_MARKED: Final = 960  # pixels that a marked photo's longer side has at least
 _CLOSE_UP: Final = (560, 320)
 _MARGIN: Final = 0.7  # around a number, as a share of its height
 
@@ -44,6 +47,8 @@ class Number:
     """HWC uint8 RGB: the photo around it."""
     close_reading: Reading
     """The reading in pixels of the close-up."""
+    prepared: tuple[np.ndarray, np.ndarray] | None
+    """HW uint8, the close-up's size: with even light; and 255 where there is ink. None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ def read_photo(reader: Reader, name: str, page: Page, key: str) -> Photo:
     readings = reader.read_all(rgb)
     elapsed = 1e3 * (time.perf_counter() - started)
     scale = min(_SHOWN / max(height, width), 1.0)
+    prepared = _prepared(rgb) if readings else None
     numbers = []
     for place, reading in enumerate(readings):
         window, closer = _window(reading, (width, height))
@@ -83,6 +89,7 @@ def read_photo(reader: Reader, name: str, page: Page, key: str) -> Photo:
                 outline=_outline(reading) * scale,
                 close_up=_cut(rgb, window, closer),
                 close_reading=_seen_through(reading, window, closer),
+                prepared=prepared and _prepared_around(prepared, window, closer),
             )
         )
     shown = _cut(rgb, (0, 0, width, height), scale)
@@ -91,28 +98,64 @@ def read_photo(reader: Reader, name: str, page: Page, key: str) -> Photo:
 
 def marked(photo: Photo, corrections: Corrections | None = None) -> np.ndarray:
     """HWC uint8 RGB: what is shown of the photo, each number outlined in a colour of its own, counted, and with what it says."""
-    image = Image.fromarray(photo.picture)
+    larger = max(_MARKED / max(photo.picture.shape), 1.0)  # a small picture's labels could not be read
+    image = Image.fromarray(_cut(photo.picture, (0, 0, *photo.picture.shape[1::-1]), larger))
     pen = ImageDraw.Draw(image)
     side = max(image.size)
-    thickness = max(round(side / 500), 2)
-    font = ImageFont.load_default(max(round(side / 52), 13))
+    thickness = round(side / 280)
+    font = ImageFont.load_default(round(side / 30))
     for place, number in enumerate(photo.numbers):
         text = said(number, corrections)
         if text is None:
             continue
         colour = position_rgb(place)
-        corners = [(float(x), float(y)) for x, y in number.outline]
+        outline = number.outline * larger
+        corners = [(float(x), float(y)) for x, y in outline]
         pen.line([*corners, corners[0]], fill=colour, width=thickness, joint="curve")
         label = f"{place + 1}: {text}"
         left, top, right, bottom = pen.textbbox((0, 0), label, font=font)
         pad = thickness + 1
         wide, tall = right - left + 2 * pad, bottom - top + 2 * pad
-        x = min(max(number.outline[:, 0].min(), 0), max(image.width - wide, 0))
-        above = number.outline[:, 1].min() - tall - thickness
-        y = above if above >= 0 else min(number.outline[:, 1].max() + thickness, max(image.height - tall, 0))
+        x = min(max(outline[:, 0].min(), 0), max(image.width - wide, 0))
+        above = outline[:, 1].min() - tall - thickness
+        y = above if above >= 0 else min(outline[:, 1].max() + thickness, max(image.height - tall, 0))
         pen.rectangle((x, y, x + wide, y + tall), fill=colour)
         pen.text((x + pad - left, y + pad - top), label, fill=(255, 255, 255), font=font)
     return np.asarray(image)
+
+
+class Stage(NamedTuple):
+    """One step on the way from the photo to the reading."""
+
+    name: str
+    picture: np.ndarray
+    """HWC uint8 RGB."""
+
+
+def stages(number: Number, model: ModelSettings, seen: np.ndarray, patches: np.ndarray) -> list[Stage]:
+    """The way of one number, in order; `seen` is its close-up with the attention, `patches` the strip with it."""
+    close_up, reading = number.close_up, number.close_reading
+    found = [Stage("Photo", close_up), Stage("Gray", _as_rgb(as_gray(close_up)))]
+    if number.prepared is not None:
+        even, ink = number.prepared
+        found += [Stage("Even light", _as_rgb(even)), Stage("Ink", _as_rgb(255 - ink))]
+    boxes = overlay(close_up, reading, np.zeros((len(reading.digits), 1, 1), np.float32))
+    outline = (_outline(reading) * 16).round().astype(np.int32)
+    cv2.polylines(boxes, [outline], True, (35, 34, 43), 1, cv2.LINE_AA, 4)
+    ink_on_paper = 255 - (255 * reading.strip).round().astype(np.uint8)
+    height, width = patches.shape[:2]
+    strip = cv2.resize(ink_on_paper, (width, height), interpolation=cv2.INTER_NEAREST)
+    return [
+        *found,
+        Stage("Boxes", boxes),
+        Stage("Strip", _as_rgb(strip)),
+        Stage("Patches", strip_picture(reading, model)),
+        Stage("Attention", seen),
+    ]
+
+
+def _as_rgb(gray: np.ndarray) -> np.ndarray:
+    return np.repeat(gray[..., None], 3, axis=2)
 
 
 def said(number: Number, corrections: Corrections | None) -> str | None:
@@ -226,6 +269,12 @@ def _seen_through(reading: Reading, window: tuple[int, int, int, int], scale: fl
     )
 
 
-def gray_of(rgb: np.ndarray) -> np.ndarray:
-    """HWC uint8 RGB that shows the luminance alone."""
-    return np.repeat(as_gray(rgb)[..., None], 3, axis=2)
+def _prepared(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """The whole picture with even light, and its ink, as `locate` saw them; of any size. Until it tells: None."""
+    return None
+
+
+def _prepared_around(
+    prepared: tuple[np.ndarray, np.ndarray], window: tuple[int, int, int, int], scale: float
+) -> tuple[np.ndarray, np.ndarray] | None:
+    return None

@@ -31,10 +31,17 @@ DRAW: Final = Screen(
     "Write a number. It is read each time the pen leaves the paper, and you see where the model looked.",
 )
 
+PHOTO: Final = Screen(
+    "read/photo",
+    "Photo",
+    ":material/photo_camera:",
+    "Bring a photo, a scan or a PDF. Every number on it is found, read and explained, and you can take the list along.",
+)
+
 # A page is listed here once its file exists (a test compares the two); the folder is the section's.
 SECTIONS: Final[dict[str, list[Screen]]] = {
     "Start": [HOME],
-    "Read": [DRAW],
+    "Read": [DRAW, PHOTO],
 }
 
 
