@@ -6,7 +6,7 @@ import pytest
 from core.data.mnist import Mnist
 from core.data.tiles import Tiles
 from core.reading import Reader
-from core.reading.example import example, example_tiles
+from core.reading.example import example, example_sheet, example_tiles
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +32,11 @@ def test_the_bundled_model_reads_most_of_them(stock: Tiles, number_reader: Reade
     examples = [example(stock, seed) for seed in range(20)]
     right = [number_reader.read(one.picture, with_attention=False).text == one.text for one in examples]
     assert np.mean(right) >= 0.8
+
+
+def test_a_sheet_holds_six_numbers_and_is_the_same_for_the_same_seed(stock: Tiles) -> None:
+    first, again, other = example_sheet(stock, 1), example_sheet(stock, 1), example_sheet(stock, 2)
+    assert first.text == again.text and np.array_equal(first.picture, again.picture)
+    assert not np.array_equal(first.picture, other.picture)
+    assert first.picture.shape == (720, 960) and first.picture.dtype == np.uint8
+    assert len(first.text.split()) == 6 and {len(number) for number in first.text.split()} <= {2, 3, 4}

@@ -13,6 +13,9 @@ from core.data.mnist import Mnist
 from core.data.tiles import Tiles, digit_tiles
 
 _CANVAS = CanvasSettings(height=64, width=256, min_digits=3, max_digits=4, empty_share=0.0, difficulty=0.5)
+_LINES = CanvasSettings(
+    height=64, width=256, min_digits=2, max_digits=4, variation=0.4, empty_share=0.0, difficulty=0.0
+)
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Example:
     """A picture and what is written on it."""
 
     picture: np.ndarray
-    """HW uint8, 160 x 640."""
+    """HW uint8."""
     text: str
 
 
@@ -30,8 +33,34 @@ def example_tiles(mnist: Mnist) -> Tiles:
 
 
 def example(tiles: Tiles, seed: int) -> Example:
-    """Three or four digits as a camera might see them. Same seed, same picture."""
+    """Three or four digits as a camera might see them, 160 x 640. Same seed, same picture."""
     canvases = make_canvases(tiles, _CANVAS, 1, seed)
     gray = (canvases.pictures[0, 0] * 255).byte().numpy()
     text = "".join(map(str, canvases.labels[0, : int(canvases.lengths[0])].tolist()))
     return Example(cv2.resize(gray, (640, 160), interpolation=cv2.INTER_CUBIC), text)
+
+
+def example_sheet(tiles: Tiles, seed: int) -> Example:
+    """A photo of a sheet with six numbers of two to four digits in reading order, each a little tilted; 720 x 960."""
+    rows, columns, height, width = 3, 2, 720, 960
+    canvases = make_canvases(tiles, _LINES, rows * columns, seed)
+    chance = np.random.default_rng(seed)
+    down, across = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
+    slope_down, slope_across = chance.uniform(-0.12, 0.12, 2)
+    sheet = (0.8 + slope_down * down + slope_across * across).astype(
+        np.float32
+    )  # light falls on it from a side
+    for index in range(rows * columns):
+        row, column = divmod(index, columns)
+        middle = (column + 0.5) * width / columns, (row + 0.5) * height / rows
+        x, y = middle + chance.uniform(-20, 20, 2)
+        turn = cv2.getRotationMatrix2D((128, 32), chance.uniform(-7, 7), 1.5)
+        turn[:, 2] += x - 128, y - 32
+        ink = canvases.pictures[index, 0].numpy()
+        sheet *= cv2.warpAffine(ink, turn, (width, height), flags=cv2.INTER_LINEAR, borderValue=1.0)
+    sheet += chance.normal(0, 0.012, sheet.shape).astype(np.float32)
+    texts = (
+        "".join(map(str, label[:length].tolist()))
+        for label, length in zip(canvases.labels, canvases.lengths.tolist(), strict=True)
+    )
+    return Example((255 * sheet).clip(0, 255).astype(np.uint8), " ".join(texts))

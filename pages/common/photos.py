@@ -76,8 +76,8 @@ def bring() -> None:
 
 
 def bring_example() -> None:
-    """A picture of our own that was not there before this visit."""
-    example = readers.fresh_example(randbelow(1_000_000))
+    """A sheet of our own that was not there before this visit."""
+    example = readers.fresh_sheet(randbelow(1_000_000))
     st.session_state["photo-brought"] = [("example.png", png(as_rgb(example.picture)))]
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from core.data.tiles import Tiles
 from core.model.checkpoint import BUNDLED
 from core.reading import CheckpointError, Reader, limit_threads
-from core.reading.example import Example, example, example_tiles
+from core.reading.example import Example, example, example_sheet, example_tiles
 from pages.common import digits, look
 
 Kind = Literal["number", "digit"]
@@ -33,6 +33,11 @@ def reader_or_advice(kind: Kind) -> Reader | None:
 def fresh_example(seed: int) -> Example:
     """A picture made now, and what is written on it."""
     return example(_tiles(digits.mnist().checksum), seed)
+
+
+def fresh_sheet(seed: int) -> Example:
+    """A picture of a sheet with several numbers made now, and what is written on it."""
+    return example_sheet(_tiles(digits.mnist().checksum), seed)
 
 
 def _reader(kind: Kind) -> Reader:
