@@ -1,15 +1,300 @@
-"""A gray picture of one number in, the box of its ink out, or nothing."""
+"""A frame or photo in, the place of every number in it out; or the box of a picture that is of one number."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 
 from core.data.strip import FAINTEST_INK, paper
+from core.reading.ink import Ink, even
+from core.reading.rules import take_out_rules
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels of the picture, right and bottom exclusive."""
+
+MOST_PLACES = 12
+"""Each place costs a reading; a picture full of writing has more than a person would point a camera at."""
+
+_LOWEST = 9  # working pixels: the smallest digit
+_MOST_STROKES = 160  # that are compared with each other, the tallest
+_GAP = 1.4  # heights of the taller digit: what is farther apart is another number
+_SIMILAR = 0.4  # of the taller one's height: the shortest digit in a number
+_STEEPEST = np.tan(np.deg2rad(26.0))  # slope of a line of digits
+_UPRIGHT = (
+    0.12  # squares of the height: how much a row is taken to be level unless its length tells otherwise
+)
+_SHARP = 0.25  # of its strength: less change at a stroke's edge is a shade or a grain of wood
+_EVEN = 0.5  # of the other's strength: fainter ink is not of the same pen
+_BOLDEST = 0.36  # of the height: a thicker stroke is a blob
+_LONGEST = 14.0  # heights: the longest number
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where one number stands: its ink's box in picture pixels, a rectangle turned about its own middle by `angle`."""
+
+    box: Box
+    angle: float
+    """Radians, clockwise as seen."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A picture made ready for reading. The arrays are at the working resolution: picture pixels times `scale`."""
+
+    corrected: np.ndarray
+    """HW float32, 0 to 1: the light evened out."""
+    ink: np.ndarray
+    """HW uint8, 0 or 1: what stands out from the paper."""
+    foreign: np.ndarray
+    """HW uint8, 0 or 1: the ink that belongs to no number: lines, dirt, other things."""
+    scale: float
+    places: list[Located]
+    """In reading order: lines from top to bottom, in a line from left to right."""
+
+
+@dataclass(frozen=True)
+class _Strokes:
+    """The connected pieces of ink: HW uint16 label image; of each its box, pixels, strength and sharpness, (n,) float32."""
+
+    labels: np.ndarray
+    left: np.ndarray
+    top: np.ndarray
+    right: np.ndarray
+    bottom: np.ndarray
+    pixels: np.ndarray
+    strength: np.ndarray
+    """Mean gray levels that it stands out from the paper."""
+    sharpness: np.ndarray
+    """Gray levels by which its edge changes within a pixel's neighbours, in shares of its strength."""
+
+    @property
+    def wide(self) -> np.ndarray:
+        return self.right - self.left
+
+    @property
+    def tall(self) -> np.ndarray:
+        return self.bottom - self.top
+
+
+def prepare(gray: np.ndarray) -> Prepared:
+    """Every number in a HW uint8 picture of any size, dark on light or light on dark; none where there is none."""
+    evened = even(gray)
+    shown = np.zeros(evened.corrected.shape, np.uint8)
+    foreign = np.zeros_like(shown)
+    found: list[_Candidate] = []
+    for ink in evened.inks:
+        strokes = _strokes(take_out_rules(ink.mask), ink)
+        mine = [c for group in _groups(strokes) if (c := _candidate(strokes, group, ink))]
+        kept = np.zeros(len(strokes.left), np.uint8)
+        for candidate in mine:
+            kept[candidate.group] = 1
+        shown |= ink.mask
+        foreign |= ink.mask & (1 - kept[strokes.labels])
+        found += mine
+    found = _best(found)
+    places = [_in_picture(candidate, evened.scale) for candidate in found]
+    return Prepared(evened.corrected, shown, foreign, evened.scale, _in_reading_order(places))
+
+
+def _strokes(mask: np.ndarray, ink: Ink) -> _Strokes:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
+    left, top, width, height, pixels = stats.astype(np.float32).T
+    where = np.flatnonzero(mask)
+    label = labels.ravel()[where]
+    strength = np.bincount(label, ink.strength.ravel()[where], count) / pixels
+    gradient = ink.gradient.ravel()[where].astype(np.float32)
+    # Each pixel counts by its own gradient: the edge tells, the inside of a bold stroke does not.
+    edge = np.bincount(label, gradient * gradient, count) / (np.bincount(label, gradient, count) + 1e-6)
+    sharpness = (edge / (strength + 1e-6)).astype(np.float32)
+    return _Strokes(
+        labels, left, top, left + width, top + height, pixels, strength.astype(np.float32), sharpness
+    )
+
+
+def _groups(strokes: _Strokes) -> list[np.ndarray]:
+    """The labels of the strokes of each number."""
+    height, width = strokes.labels.shape
+    tall, wide = strokes.tall, strokes.wide
+    edges = (
+        (strokes.left <= 1).astype(int)
+        + (strokes.top <= 1)
+        + (strokes.right >= width - 1)
+        + (strokes.bottom >= height - 1)
+    )
+    fill = strokes.pixels / (tall * wide)
+    digit = (tall >= _LOWEST) & (tall < 0.97 * height) & (wide < 9 * tall) & (strokes.pixels > 1.2 * tall)
+    digit &= (edges < 2) & ~((edges > 0) & ((wide > 0.5 * width) | (strokes.pixels > 0.04 * height * width)))
+    digit &= ~((fill > 0.75) & (wide > 0.5 * tall))
+    digit &= ~((fill < 0.05) & (np.maximum(tall, wide) > 60))
+    digit &= strokes.sharpness > _SHARP
+    digit[0] = False
+    index = np.flatnonzero(digit)
+    if len(index) > _MOST_STROKES:
+        index = index[np.argsort(-tall[index])[:_MOST_STROKES]]
+    if not len(index):
+        return []
+    pieces = _joined(strokes, index)
+    boxes = np.array(
+        [
+            (strokes.left[p].min(), strokes.top[p].min(), strokes.right[p].max(), strokes.bottom[p].max())
+            for p in pieces
+        ]
+    )
+    # What encloses a digit is the edge of its sheet, or a frame around it.
+    around = (boxes[:, None, :2] < boxes[None, :, :2] - 1).all(2) & (
+        boxes[:, None, 2:] > boxes[None, :, 2:] + 1
+    ).all(2)
+    high = boxes[:, 3] - boxes[:, 1]
+    frame = (around & (high > 0.15 * high[:, None])).any(1)
+    pieces = [piece for piece, is_frame in zip(pieces, frame, strict=True) if not is_frame]
+    boxes = boxes[~frame]
+    strength = np.array([strokes.strength[piece].max() for piece in pieces])
+    together = _components(_neighbours(boxes, strength))
+    return [
+        np.concatenate([pieces[i] for i in np.flatnonzero(together == one)]) for one in np.unique(together)
+    ]
+
+
+def _joined(strokes: _Strokes, index: np.ndarray) -> list[np.ndarray]:
+    """The pieces of a broken digit lie over one another, with hardly a gap."""
+    left, top, right, bottom = (v[index] for v in (strokes.left, strokes.top, strokes.right, strokes.bottom))
+    across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    apart = np.maximum(top[:, None], top) - np.minimum(bottom[:, None], bottom)
+    tall = np.maximum(bottom[:, None], bottom) - np.minimum(top[:, None], top)
+    narrow = np.minimum(right - left, (right - left)[:, None])
+    belongs = (across > 0.5 * narrow) & (apart < 0.1 * tall)
+    parts = _components(belongs)
+    return [index[parts == one] for one in np.unique(parts)]
+
+
+def _neighbours(boxes: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """(n, n) bool: which digits, given as (n, 4) boxes, stand next to each other in one line."""
+    left, top, right, bottom = boxes.T
+    x, y, tall = (left + right) / 2, (top + bottom) / 2, bottom - top
+    taller, shorter = np.maximum(tall[:, None], tall), np.minimum(tall[:, None], tall)
+    gap = np.maximum(left[:, None], left) - np.minimum(right[:, None], right)
+    along, across = np.abs(x[:, None] - x), np.abs(y[:, None] - y)
+    near = (gap < _GAP * taller) & (shorter > _SIMILAR * taller)
+    near &= across < 0.4 * taller + _STEEPEST * along
+    near &= np.minimum(strength[:, None], strength) > _EVEN * np.maximum(strength[:, None], strength)
+    np.fill_diagonal(near, False)
+    # Only the nearest to the right: with a tilted page the next line's digits are not much farther.
+    cost = np.where(near & (x > x[:, None]), gap + across + 0.3 * taller, np.inf)
+    nearest = cost.argmin(1)
+    has = np.isfinite(cost.min(1))
+    slope = _page_slope(np.stack([x, y], 1), nearest, has, tall)
+    down = np.abs((y[None] - y[:, None]) - slope * (x[None] - x[:, None]))
+    near &= down < 0.5 * (taller + shorter) - 0.4 * shorter
+    return near
+
+
+def _page_slope(middles: np.ndarray, nearest: np.ndarray, has: np.ndarray, tall: np.ndarray) -> float:
+    """How far lines fall to the right, in the middle of all pairs of neighbours; level unless they agree."""
+    if not has.any():
+        return 0.0
+    step = (middles[nearest] - middles)[has] / tall[has, None]
+    return float((step[:, 0] * step[:, 1]).sum() / ((step[:, 0] ** 2).sum() + 2 * _UPRIGHT))
+
+
+def _components(linked: np.ndarray) -> np.ndarray:
+    """(n,) for each the smallest index that it is linked with, directly or through others."""
+    linked = linked | linked.T | np.eye(len(linked), dtype=bool)
+    names = np.arange(len(linked))
+    while True:
+        spread = np.where(linked, names[None], len(linked)).min(1)
+        if (spread == names).all():
+            return names
+        names = spread
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A group of strokes that may be a number: its turned box in working pixels, and how likely it is one."""
+
+    group: np.ndarray
+    middle: tuple[float, float]
+    wide: float
+    tall: float
+    angle: float
+    score: float
+
+
+def _candidate(strokes: _Strokes, group: np.ndarray, ink: Ink) -> _Candidate | None:
+    """The turned box around a group's ink; None if it is no number."""
+    left, top = int(strokes.left[group].min()), int(strokes.top[group].min())
+    right, bottom = int(strokes.right[group].max()), int(strokes.bottom[group].max())
+    wanted = np.zeros(len(strokes.left), np.uint8)
+    wanted[group] = 1
+    window = wanted[strokes.labels[top:bottom, left:right]]
+    angle = _tilt(strokes, group)
+    rows, columns = np.nonzero(window)
+    cos, sin = np.cos(angle), np.sin(angle)
+    x, y = left + columns + 0.5, top + rows + 0.5
+    along, down = cos * x + sin * y, cos * y - sin * x
+    a, b, c, d = along.min() - 0.5, along.max() + 0.5, down.min() - 0.5, down.max() + 0.5
+    tall, wide = float(d - c), float(b - a)
+    if tall < _LOWEST or wide > _LONGEST * tall or wide > 0.98 * ink.mask.shape[1]:
+        return None
+    thickness = 2 * cv2.distanceTransform(np.pad(window, 1), cv2.DIST_L2, 3).max()
+    if thickness > _BOLDEST * tall:
+        return None
+    contrast = cv2.mean(ink.strength[top:bottom, left:right], window)[0]
+    x_middle, y_middle = (a + b) / 2, (c + d) / 2
+    middle = float(cos * x_middle - sin * y_middle), float(sin * x_middle + cos * y_middle)
+    return _Candidate(group, middle, wide, tall, float(angle), contrast * tall)
+
+
+def _best(candidates: list[_Candidate]) -> list[_Candidate]:
+    """The most likely ones; of two in one place only the better: between dark strokes paper looks like bright ink."""
+    best: list[_Candidate] = []
+    for candidate in sorted(candidates, key=lambda each: -each.score):
+        if not any(_within(candidate, other) for other in best):
+            best.append(candidate)
+    return best[:MOST_PLACES]
+
+
+def _within(candidate: _Candidate, other: _Candidate) -> bool:
+    cos, sin = np.cos(other.angle), np.sin(other.angle)
+    x, y = candidate.middle[0] - other.middle[0], candidate.middle[1] - other.middle[1]
+    along, down = cos * x + sin * y, cos * y - sin * x
+    return bool(abs(along) < 0.5 * other.wide and abs(down) < 0.5 * other.tall)
+
+
+def _in_picture(candidate: _Candidate, scale: float) -> Located:
+    (x, y), wide, tall = candidate.middle, candidate.wide, candidate.tall
+    box = (x - wide / 2) / scale, (y - tall / 2) / scale, (x + wide / 2) / scale, (y + tall / 2) / scale
+    return Located(box, candidate.angle)
+
+
+def _tilt(strokes: _Strokes, group: np.ndarray) -> float:
+    """Angle of the line through the middles of a group's strokes; the fewer and closer they are, the more it is level."""
+    tall = strokes.tall[group]
+    weight = tall / tall.sum()
+    x = (strokes.left[group] + strokes.right[group]) / 2 / tall.max()
+    y = (strokes.top[group] + strokes.bottom[group]) / 2 / tall.max()
+    x, y = x - weight @ x, y - weight @ y
+    return float(np.arctan((weight @ (x * y)) / (weight @ (x * x) + _UPRIGHT / len(group))))
+
+
+def _in_reading_order(places: list[Located]) -> list[Located]:
+    """Lines from top to bottom: a place that starts a line takes all with it whose middles are level with it."""
+    left = sorted(places, key=lambda place: place.box[1] + place.box[3])
+    ordered: list[Located] = []
+    while left:
+        first = left[0]
+        tall = first.box[3] - first.box[1]
+        middle = (first.box[1] + first.box[3]) / 2
+        line = [p for p in left if abs((p.box[1] + p.box[3]) / 2 - middle) < 0.5 * tall]
+        ordered += sorted(line, key=lambda place: place.box[0])
+        left = [p for p in left if p not in line]
+    return ordered
+
+
+# --- A picture of one number
 
 _WORKING_SIZE = (512, 128)  # within which ink is looked for: enough for a number that fills the picture
 _INK = 0.35  # of the pen's own level
@@ -29,9 +314,9 @@ def locate(gray: np.ndarray) -> Box | None:
     scale = min(_WORKING_SIZE[0] / width, _WORKING_SIZE[1] / height, 1.0)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA) if scale < 1 else gray
-    ink = _ink(small)
+    ink = _whole_ink(small)
     ink[_rules(ink)] = 0
-    strokes = _strokes(ink)
+    strokes = _marks(ink)
     if not len(strokes):
         return None
     left, top = strokes[:, cv2.CC_STAT_LEFT].min(), strokes[:, cv2.CC_STAT_TOP].min()
@@ -41,7 +326,7 @@ def locate(gray: np.ndarray) -> Box | None:
     return float(left * across), float(top * down), float(right * across), float(bottom * down)
 
 
-def _ink(gray: np.ndarray) -> np.ndarray:
+def _whole_ink(gray: np.ndarray) -> np.ndarray:
     """HW uint8: 1 where ink is, 0 elsewhere. It stands out from the paper, on the side to which the picture is skewed."""
     picture = gray.astype(np.float32) / 255
     residual = picture - _paper(picture, float(np.median(picture)))
@@ -115,7 +400,7 @@ def _rules(ink: np.ndarray) -> np.ndarray:
     return cv2.dilate(np.isin(labels, lines).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
 
 
-def _strokes(ink: np.ndarray) -> np.ndarray:
+def _marks(ink: np.ndarray) -> np.ndarray:
     """(n, 5) int32 statistics of the connected strokes, without specks and lines from side to side."""
     height, width = ink.shape
     strokes = cv2.connectedComponentsWithStats(ink, connectivity=8)[2][1:]

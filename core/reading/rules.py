@@ -1,0 +1,67 @@
+"""An ink mask in, the same without rule lines, grids and the frames of forms out; strokes that they cross stay whole."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+_SHORTEST = 0.16  # of the mask's longer side
+_ALWAYS = 0.6  # of the longer side: whatever reaches so far may hold lines
+_THIN = 0.04  # of the square of its reach: pixels of ink in what may be lines
+_SLENDER = 40  # times its thickness: how long a line is at least; a pen's stroke is bolder
+_THICKEST = 8  # pixels
+_FILLED = 0.7  # of a line's length on which ink must lie
+
+
+def take_out_rules(mask: np.ndarray) -> np.ndarray:
+    """A HW uint8 mask (0 or 1) without its long thin straight lines, level, upright or sloped."""
+    height, width = mask.shape
+    shortest = max(_SHORTEST * max(height, width), 24)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
+    reach = np.hypot(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    thin = stats[:, cv2.CC_STAT_AREA] < _THIN * reach * reach
+    long = (reach >= _ALWAYS * max(height, width)) | ((reach >= shortest) & thin)
+    long[0] = False
+    if not long.any():
+        return mask
+    suspects = long.astype(np.uint8)[labels]
+    lines = cv2.HoughLinesP(
+        suspects, 1, np.pi / 180, int(0.6 * shortest), minLineLength=shortest, maxLineGap=shortest * 0.1
+    )
+    if lines is None:
+        return mask
+    ends = lines.reshape(-1, 4).astype(np.float32)
+    thickness, filled = _measure(mask, ends)
+    length = np.hypot(ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1])
+    keep = (thickness <= _THICKEST) & (length > _SLENDER * thickness) & (filled > _FILLED)
+    if not keep.any():
+        return mask
+    band = np.zeros_like(mask)
+    for (x0, y0, x1, y1), thick in zip(
+        ends[keep].astype(int).tolist(), thickness[keep].tolist(), strict=True
+    ):
+        cv2.line(band, (x0, y0), (x1, y1), 1, int(thick) + 2)
+    rest = mask & (1 - band)
+    size = int(thickness[keep].max()) + 4
+    bridged = cv2.morphologyEx(
+        rest, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    )
+    return rest | (bridged & band & mask)
+
+
+def _measure(mask: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) thickness in pixels, and (n,) share of ink along it, of lines given as (n, 4) x, y, x, y."""
+    steps = np.linspace(0, 1, 48, dtype=np.float32)
+    starts, ways = ends[:, None, :2], ends[:, None, 2:] - ends[:, None, :2]
+    points = starts + steps[None, :, None] * ways
+    normal = np.stack([-ways[..., 1], ways[..., 0]], -1) / (
+        np.linalg.norm(ways, axis=-1, keepdims=True) + 1e-6
+    )
+    offsets = np.arange(-_THICKEST, _THICKEST + 1, dtype=np.float32)
+    where = points[:, :, None] + offsets[None, None, :, None] * normal[:, :, None]
+    x = where[..., 0].round().astype(int).clip(0, mask.shape[1] - 1)
+    y = where[..., 1].round().astype(int).clip(0, mask.shape[0] - 1)
+    share = mask[y, x].mean(1)
+    middle = len(offsets) // 2
+    filled = share[:, middle - 1 : middle + 2].max(1)
+    return (share > 0.5).sum(1).astype(np.float32), filled
