@@ -143,6 +143,8 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(
     [
         (b"", "the file is empty; save or send it again"),
         (b"407, 25 and 3", "not an image.*but text; save the picture"),
+        ("Zahl: 407 ✓".encode(), "not an image.*but text"),
+        (b"\xff\xd8\xff\xe0 cut", "not an image that can be decoded, or it is cut off"),
         (b"<!DOCTYPE html><html>", "not an image.*but a web page"),
         (b"PK\x03\x04\x14\x00", "not an image.*but a ZIP archive"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image.*but a PostScript drawing"),

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from core.config import ModelSettings
 from core.data.strip import Placement
 from core.reading.documents import Page
-from core.reading.locate import Box
+from core.reading.locate import Box, prepare
 from core.reading.overlay import overlay, strip_picture
 from core.reading.palette import position_rgb
 from core.reading.picture import as_gray
@@ -29,6 +29,7 @@ _MARKED: Final = 960  # pixels that a marked photo's longer side has at least
 _CLOSE_UP: Final = (560, 320)
 _MARGIN: Final = 0.7  # around a number, as a share of its height
 
+_Window = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the photo
 Corrections = Mapping[str, str | None]
 """What a person says that a number (by its key) is; None: that it is none."""
 
@@ -47,8 +48,10 @@ class Number:
     """HWC uint8 RGB: the photo around it."""
     close_reading: Reading
     """The reading in pixels of the close-up."""
-    prepared: tuple[np.ndarray, np.ndarray] | None
-    """HW uint8, the close-up's size: with even light; and 255 where there is ink. None where that is not known."""
+    even: np.ndarray
+    """HW uint8: the close-up with the light evened out, as `locate` saw it."""
+    ink: np.ndarray
+    """HW uint8: 255 where `locate` saw ink."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +81,22 @@ def read_photo(reader: Reader, name: str, page: Page, key: str) -> Photo:
     readings = reader.read_all(rgb)
     elapsed = 1e3 * (time.perf_counter() - started)
     scale = min(_SHOWN / max(height, width), 1.0)
-    prepared = _prepared(rgb) if readings else None
+    prepared = prepare(as_gray(rgb))
+    even = (255 * prepared.corrected).round().astype(np.uint8)
     numbers = []
     for place, reading in enumerate(readings):
         window, closer = _window(reading, (width, height))
+        close_up = _cut(rgb, window, closer)
+        size = close_up.shape[1], close_up.shape[0]
         numbers.append(
             Number(
                 key=f"{key}-{place}",
                 reading=reading,
                 outline=_outline(reading) * scale,
-                close_up=_cut(rgb, window, closer),
+                close_up=close_up,
                 close_reading=_seen_through(reading, window, closer),
-                prepared=prepared and _prepared_around(prepared, window, closer),
+                even=_close_to(even, (width, height), window, size),
+                ink=_close_to(255 * prepared.ink, (width, height), window, size),
             )
         )
     shown = _cut(rgb, (0, 0, width, height), scale)
@@ -135,10 +142,6 @@ class Stage(NamedTuple):
 def stages(number: Number, model: ModelSettings, seen: np.ndarray, patches: np.ndarray) -> list[Stage]:
     """The way of one number, in order; `seen` is its close-up with the attention, `patches` the strip with it."""
     close_up, reading = number.close_up, number.close_reading
-    found = [Stage("Photo", close_up), Stage("Gray", _as_rgb(as_gray(close_up)))]
-    if number.prepared is not None:
-        even, ink = number.prepared
-        found += [Stage("Even light", _as_rgb(even)), Stage("Ink", _as_rgb(255 - ink))]
     boxes = overlay(close_up, reading, np.zeros((len(reading.digits), 1, 1), np.float32))
     outline = (_outline(reading) * 16).round().astype(np.int32)
     cv2.polylines(boxes, [outline], True, (35, 34, 43), 1, cv2.LINE_AA, 4)
@@ -146,7 +149,10 @@ def stages(number: Number, model: ModelSettings, seen: np.ndarray, patches: np.n
     height, width = patches.shape[:2]
     strip = cv2.resize(ink_on_paper, (width, height), interpolation=cv2.INTER_NEAREST)
     return [
-        *found,
+        Stage("Photo", close_up),
+        Stage("Gray", _as_rgb(as_gray(close_up))),
+        Stage("Even light", _as_rgb(number.even)),
+        Stage("Ink", _as_rgb(255 - number.ink)),
         Stage("Boxes", boxes),
         Stage("Strip", _as_rgb(strip)),
         Stage("Patches", strip_picture(reading, model)),
@@ -222,7 +228,7 @@ def _outline(reading: Reading) -> np.ndarray:
     return reading.placement.outline((left - 1.5, top - 1.5, left + width + 1.5, top + height + 1.5))
 
 
-def _window(reading: Reading, size: tuple[int, int]) -> tuple[tuple[int, int, int, int], float]:
+def _window(reading: Reading, size: tuple[int, int]) -> tuple[_Window, float]:
     """What of a picture of that size is shown around a number (left, top, right, bottom), and how much larger."""
     left, top, right, bottom = reading.box or (0.0, 0.0, float(size[0]), float(size[1]))
     margin = _MARGIN * max(bottom - top, 8)
@@ -235,7 +241,7 @@ def _window(reading: Reading, size: tuple[int, int]) -> tuple[tuple[int, int, in
     return window, min(_CLOSE_UP[0] / (window[2] - window[0]), _CLOSE_UP[1] / (window[3] - window[1]))
 
 
-def _cut(picture: np.ndarray, window: tuple[int, int, int, int], scale: float) -> np.ndarray:
+def _cut(picture: np.ndarray, window: _Window, scale: float) -> np.ndarray:
     """That part of a picture, `scale` times as large; a copy, so that the picture itself can go."""
     left, top, right, bottom = window
     part = picture[top:bottom, left:right]
@@ -245,7 +251,7 @@ def _cut(picture: np.ndarray, window: tuple[int, int, int, int], scale: float) -
     return cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
 
-def _seen_through(reading: Reading, window: tuple[int, int, int, int], scale: float) -> Reading:
+def _seen_through(reading: Reading, window: _Window, scale: float) -> Reading:
     """The reading in pixels of that part of its picture, `scale` times as large."""
     left, top, right, bottom = window
 
@@ -269,12 +275,18 @@ def _seen_through(reading: Reading, window: tuple[int, int, int, int], scale: fl
     )
 
 
-def _prepared(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """The whole picture with even light, and its ink, as `locate` saw them; of any size. Until it tells: None."""
-    return None
-
-
-def _prepared_around(
-    prepared: tuple[np.ndarray, np.ndarray], window: tuple[int, int, int, int], scale: float
-) -> tuple[np.ndarray, np.ndarray] | None:
-    return None
+def _close_to(
+    layer: np.ndarray, photo: tuple[int, int], window: _Window, size: tuple[int, int]
+) -> np.ndarray:
+    """What lies under a window of the photo, whose width and height are `photo`, in an image of all of it at another size."""
+    across, down = layer.shape[1] / photo[0], layer.shape[0] / photo[1]
+    left, top, right, bottom = window
+    to_layer = np.array(
+        [
+            [(right - left) / size[0] * across, 0, left * across],
+            [0, (bottom - top) / size[1] * down, top * down],
+        ]
+    )
+    to_layer[:, 2] += to_layer[:, :2] @ (0.5, 0.5) - 0.5  # cv2 counts from the middles of pixels
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(layer, to_layer, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)

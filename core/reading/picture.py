@@ -139,11 +139,11 @@ def _other_kind(data: bytes) -> str:
             return kind
     if data[4:8] == b"ftyp":
         return "a video, or a picture of a kind that is not known here"
-    return (
-        "text"
-        if start and all(byte >= 32 or byte in b"\t\r\n\f" for byte in start) and 0 not in start
-        else ""
-    )
+    letters = (
+        data[:512].decode("utf-8", errors="replace").rstrip("\ufffd")
+    )  # a letter may be cut in the middle
+    readable = all(letter.isspace() or (letter.isprintable() and letter != "\ufffd") for letter in letters)
+    return "text" if readable else ""
 
 
 def _limit() -> str:
