@@ -14,7 +14,7 @@ _REDUCED = 4  # times: where strokes need not be seen sharply
 _WIDEST = 15  # reduced pixels, odd: a wider thing is no stroke but part of the paper, a table, a hand
 _SCALES = (15, 31)  # reduced pixels: around small digits and around large ones
 _AROUND = 31  # reduced pixels: as far as polarity and grain are the same
-_SKEW = 0.15  # of -1 to 1: what is skewed less may be of either polarity
+_SKEW = 0.5  # of -1 to 1: a picture that is skewed less may hold ink of either polarity
 _FAINTEST = 6  # of 255: what differs by less from its paper is none
 _NOISE = 4.5  # times the middle deviation of the paper around
 _PEN = 0.4  # of the darkest ink nearby
@@ -58,11 +58,11 @@ def even(gray: np.ndarray) -> Evened:
     # What is too wide for a stroke keeps its own level up to its very edge, and so do gradients and shadows.
     papers = cv2.morphologyEx(small, cv2.MORPH_CLOSE, square), cv2.morphologyEx(small, cv2.MORPH_OPEN, square)
     inks = []
-    for paper, allowed in zip(papers, (skew < _SKEW, skew > -_SKEW), strict=True):
-        if allowed.any():
+    for paper, allowed in zip(papers, (skew.mean() < _SKEW, skew.mean() > -_SKEW), strict=True):
+        if allowed:
             full = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
             strength = cv2.subtract(full, smooth) if paper is papers[0] else cv2.subtract(smooth, full)
-            mask = cv2.compare(strength, _threshold(strength, paper, allowed), cv2.CMP_GT) // 255
+            mask = cv2.compare(strength, _threshold(strength, paper), cv2.CMP_GT) // 255
             if 0 < cv2.countNonZero(mask) < _FULL * height * width:
                 inks.append(Ink(strength, mask, gradient))
     inks.sort(key=lambda ink: -cv2.countNonZero(ink.mask))
@@ -105,7 +105,7 @@ def _skew(small: np.ndarray) -> np.ndarray:
     return cv2.blur(signed, window) / (cv2.blur(whole, window) + np.float32(1.0))
 
 
-def _threshold(strength: np.ndarray, paper: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+def _threshold(strength: np.ndarray, paper: np.ndarray) -> np.ndarray:
     """HW uint8: how far ink must stand out here: from the grain of the paper, as a pen nearby does, more than paper edges."""
     height, width = strength.shape
     size = paper.shape[1], paper.shape[0]
@@ -120,5 +120,4 @@ def _threshold(strength: np.ndarray, paper: np.ndarray, allowed: np.ndarray) -> 
     )
     step = cv2.morphologyEx(paper, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     least = np.maximum(least, step.astype(np.float32) / _STEP)
-    least[~allowed] = 255
     return cv2.resize(least.clip(0, 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR)

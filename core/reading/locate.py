@@ -22,6 +22,9 @@ _LOWEST = 9  # working pixels: the smallest digit
 _MOST_STROKES = 160  # that are compared with each other, the tallest
 _GAP = 1.4  # heights of the taller digit: what is farther apart is another number
 _SIMILAR = 0.4  # of the taller one's height: the shortest digit in a number
+_THIN = 0.25  # of the box around it: pixels of ink in a frame
+_ENCLOSED = 0.15  # of the frame's height: more than dirt in a 0
+_BAR = 0.65  # the same where the taller is a bar
 _STEEPEST = np.tan(np.deg2rad(26.0))  # slope of a line of digits
 _UPRIGHT = (
     0.12  # squares of the height: how much a row is taken to be level unless its length tells otherwise
@@ -127,14 +130,15 @@ def _groups(strokes: _Strokes) -> list[np.ndarray]:
     )
     fill = strokes.pixels / (tall * wide)
     digit = (tall >= _LOWEST) & (tall < 0.97 * height) & (wide < 9 * tall) & (strokes.pixels > 1.2 * tall)
-    digit &= (edges < 2) & ~((edges > 0) & ((wide > 0.5 * width) | (strokes.pixels > 0.04 * height * width)))
     digit &= ~((fill > 0.75) & (wide > 0.5 * tall))
     digit &= ~((fill < 0.05) & (np.maximum(tall, wide) > 60))
     digit &= strokes.sharpness > _SHARP
     digit[0] = False
-    index = np.flatnonzero(digit)
+    inside = digit & (edges == 0)
+    index = np.flatnonzero(inside if inside.any() else digit & (edges < 2))
     if len(index) > _MOST_STROKES:
         index = index[np.argsort(-tall[index])[:_MOST_STROKES]]
+    index = index[~_frames(strokes, index)]
     if not len(index):
         return []
     pieces = _joined(strokes, index)
@@ -144,19 +148,21 @@ def _groups(strokes: _Strokes) -> list[np.ndarray]:
             for p in pieces
         ]
     )
-    # What encloses a digit is the edge of its sheet, or a frame around it.
-    around = (boxes[:, None, :2] < boxes[None, :, :2] - 1).all(2) & (
-        boxes[:, None, 2:] > boxes[None, :, 2:] + 1
-    ).all(2)
-    high = boxes[:, 3] - boxes[:, 1]
-    frame = (around & (high > 0.15 * high[:, None])).any(1)
-    pieces = [piece for piece, is_frame in zip(pieces, frame, strict=True) if not is_frame]
-    boxes = boxes[~frame]
     strength = np.array([strokes.strength[piece].max() for piece in pieces])
     together = _components(_neighbours(boxes, strength))
     return [
         np.concatenate([pieces[i] for i in np.flatnonzero(together == one)]) for one in np.unique(together)
     ]
+
+
+def _frames(strokes: _Strokes, index: np.ndarray) -> np.ndarray:
+    """(n,) bool: what encloses a digit is the edge of its sheet, or a box printed around it."""
+    left, top, right, bottom = (v[index] for v in (strokes.left, strokes.top, strokes.right, strokes.bottom))
+    tall = bottom - top
+    inside = (left > left[:, None] + 1) & (right < right[:, None] - 1)
+    inside &= (top > top[:, None] + 1) & (bottom < bottom[:, None] - 1)
+    thin = strokes.pixels[index] < _THIN * (right - left) * tall
+    return np.asarray(thin & (inside & (tall > _ENCLOSED * tall[:, None])).any(1))
 
 
 def _joined(strokes: _Strokes, index: np.ndarray) -> list[np.ndarray]:
@@ -179,6 +185,10 @@ def _neighbours(boxes: np.ndarray, strength: np.ndarray) -> np.ndarray:
     gap = np.maximum(left[:, None], left) - np.minimum(right[:, None], right)
     along, across = np.abs(x[:, None] - x), np.abs(y[:, None] - y)
     near = (gap < _GAP * taller) & (shorter > _SIMILAR * taller)
+    # A bar much taller than its neighbour is no 1 but the edge of something.
+    bar = (right - left) < 0.22 * tall
+    longer = (tall[:, None] > tall / _BAR) & bar[:, None]
+    near &= ~(longer | longer.T)
     near &= across < 0.4 * taller + _STEEPEST * along
     near &= np.minimum(strength[:, None], strength) > _EVEN * np.maximum(strength[:, None], strength)
     np.fill_diagonal(near, False)
@@ -245,7 +255,9 @@ def _candidate(strokes: _Strokes, group: np.ndarray, ink: Ink) -> _Candidate | N
     contrast = cv2.mean(ink.strength[top:bottom, left:right], window)[0]
     x_middle, y_middle = (a + b) / 2, (c + d) / 2
     middle = float(cos * x_middle - sin * y_middle), float(sin * x_middle + cos * y_middle)
-    return _Candidate(group, middle, wide, tall, float(angle), contrast * tall)
+    return _Candidate(
+        group, middle, wide, tall, float(angle), contrast * tall * (1 - thickness / (_BOLDEST * tall))
+    )
 
 
 def _best(candidates: list[_Candidate]) -> list[_Candidate]:

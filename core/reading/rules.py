@@ -10,7 +10,9 @@ _ALWAYS = 0.6  # of the longer side: whatever reaches so far may hold lines
 _THIN = 0.04  # of the square of its reach: pixels of ink in what may be lines
 _SLENDER = 40  # times its thickness: how long a line is at least; a pen's stroke is bolder
 _THICKEST = 8  # pixels
-_FILLED = 0.7  # of a line's length on which ink must lie
+_MOSTLY = 0.4  # of what is left once lines are out
+_PATTERN = 3  # lines
+_FILLED = 0.6  # of a line's length on which ink must lie
 
 
 def take_out_rules(mask: np.ndarray) -> np.ndarray:
@@ -26,7 +28,7 @@ def take_out_rules(mask: np.ndarray) -> np.ndarray:
         return mask
     suspects = long.astype(np.uint8)[labels]
     lines = cv2.HoughLinesP(
-        suspects, 1, np.pi / 180, int(0.6 * shortest), minLineLength=shortest, maxLineGap=shortest * 0.1
+        suspects, 1, np.pi / 180, int(0.6 * shortest), minLineLength=shortest, maxLineGap=shortest * 0.3
     )
     if lines is None:
         return mask
@@ -46,7 +48,16 @@ def take_out_rules(mask: np.ndarray) -> np.ndarray:
     bridged = cv2.morphologyEx(
         rest, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     )
-    return rest | (bridged & band & mask)
+    rest |= bridged & band & mask
+    return _bolder(rest, int(np.median(thickness[keep])) + 1) if keep.sum() >= _PATTERN else rest
+
+
+def _bolder(mask: np.ndarray, size: int) -> np.ndarray:
+    """The mask without what is left of a pattern of thin lines, where most of it is bolder: written with a pen."""
+    core = cv2.morphologyEx(mask, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    if cv2.countNonZero(core) < _MOSTLY * cv2.countNonZero(mask):
+        return mask
+    return mask & cv2.dilate(core, np.ones((size, size), np.uint8))
 
 
 def _measure(mask: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
