@@ -95,6 +95,66 @@ def test_read_names_what_it_cannot_read_and_reads_the_others(
     assert second == f"error: {none}: there is no such file; check the path"
 
 
+def test_read_walks_folders_in_order_and_takes_every_page_of_every_kind(
+    tmp_path: Path, number_reader: Reader, capsys: Output
+) -> None:
+    first, second = (Image.fromarray(draw(text).gray) for text in ("407", "25"))
+    (tmp_path / "b").mkdir()
+    second.save(tmp_path / "b" / "inner.JPG")
+    first.copy().save(tmp_path / "a.tiff", save_all=True, append_images=[second.copy()])
+    second.convert("RGB").save(tmp_path / "c.pdf", resolution=150)
+    (tmp_path / "notes.txt").write_text("no picture, and not asked for")
+    assert main(["read", str(tmp_path)]) == 0
+    output = capsys.readouterr()
+    assert [line.split("  ")[0] for line in output.out.splitlines()] == [
+        f"{tmp_path / 'a.tiff'} page 1: 407",
+        f"{tmp_path / 'a.tiff'} page 2: 25",
+        f"{tmp_path / 'b' / 'inner.JPG'}: 25",
+        f"{tmp_path / 'c.pdf'}: 25",
+    ] and not output.err
+
+
+def test_read_says_so_where_a_folder_holds_no_picture(tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "notes.txt").write_text("407")
+    assert main(["read", str(tmp_path)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {tmp_path}: there are no pictures in this folder; they end in .png")
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_read_prints_a_line_of_json_for_each_page_with_boxes_and_digits(
+    single: bool, number: Path, number_reader: Reader, capsys: Output
+) -> None:
+    blank = number.with_name("blank.png")
+    Image.new("L", (60, 40), 255).save(blank)
+    flags = ["--single"] if single else []
+    assert main(["read", str(number), str(blank), "--json", *flags]) == 0
+    page, nothing = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (page["file"], page["page"], page["size"]) == (str(number), 1, [400, 160])
+    (reading,) = page["readings"]
+    assert reading["text"] == "407" and 0.5 < reading["probability"] <= 1
+    assert [digit["value"] for digit in reading["digits"]] == [4, 0, 7]
+    around = reading["box"]
+    for digit in reading["digits"]:
+        left, top, right, bottom = digit["box"]
+        assert (
+            around[0] - 5 <= left < right <= around[2] + 5 and around[1] - 5 <= top < bottom <= around[3] + 5
+        )
+    assert nothing["readings"] == []
+
+
+def test_read_says_how_far_a_long_document_was_read(
+    tmp_path: Path, number_reader: Reader, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setattr("core.reading.documents.MOST_PAGES", 1)
+    monkeypatch.setattr("core.commands.read.MOST_PAGES", 1)
+    image = Image.fromarray(draw("407").gray)
+    image.copy().save(tmp_path / "long.tiff", save_all=True, append_images=[image.copy()] * 2)
+    assert main(["read", str(tmp_path / "long.tiff")]) == 0
+    output = capsys.readouterr()
+    assert len(output.out.splitlines()) == 1 and "only the first 1 of its 3 pages were read" in output.err
+
+
 def test_read_takes_another_checkpoint(number: Path, untrained: dict[str, Path], capsys: Output) -> None:
     assert main(["read", str(number), "--checkpoint", str(untrained["number"])]) == 0
     other = capsys.readouterr().out

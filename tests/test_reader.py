@@ -229,3 +229,33 @@ def test_what_a_reader_does_to_read_faster_leaves_the_checkpoint_as_it_was() -> 
     after = checkpoint.model.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
     assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in reader.model.modules())
+
+
+def test_many_pictures_read_together_say_what_each_says_alone(
+    number_reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.reading.reader._TOGETHER", 2)  # so that five strips are three batches
+    pictures = [draw(text, size=(160, 500)).gray for text in NUMBERS]
+    pictures.insert(2, np.full((60, 80), 255, np.uint8))
+    together = number_reader.read_many(pictures, single=True, with_attention=True)
+    assert [len(readings) for readings in together] == [1, 1, 0, 1, 1, 1]
+    for picture, readings in zip(pictures, together, strict=True):
+        for reading in readings:
+            alone = number_reader.read(picture)
+            assert reading.text == alone.text and abs(reading.probability - alone.probability) < 1e-3
+            assert np.allclose(reading.strip, alone.strip, atol=1e-4)
+            assert all(
+                overlap(one.box, other.box) > 0.95
+                for one, other in zip(reading.digits, alone.digits, strict=True)
+            )
+            assert np.allclose(reading.attention_maps, alone.attention_maps, atol=0.02)
+
+
+def test_of_several_numbers_in_each_of_many_pictures_every_one_is_read(number_reader: Reader) -> None:
+    above = draw("407", size=(240, 640), height=60, at=(60, 80), paper=230, ink=30).gray
+    below = draw("25", size=(240, 640), height=60, at=(380, 80), paper=230, ink=30).gray
+    sheet = np.concatenate([above, below])
+    (first, second) = number_reader.read_many([sheet, below])
+    assert [reading.text for reading in first] == ["407", "25"]
+    assert [reading.text for reading in second] == ["25"]
+    assert first[1].box is not None and first[1].box[1] > 300

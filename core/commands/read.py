@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 from core.commands.arguments import explained
 from core.reading import PictureError, Reader, Reading
 from core.reading.documents import MOST_PAGES, SUFFIXES, Page, pages_from
 from core.reading.photo import record
 from core.reading.picture import file_bytes
+
+_AT_ONCE: Final = 64  # pictures that are read together
+_BYTES_AT_ONCE: Final = 30_000_000
 
 
 def main(argv: list[str]) -> int:
@@ -38,38 +42,61 @@ def main(argv: list[str]) -> int:
 
     def command() -> int:
         reader = Reader.from_checkpoint(chosen.checkpoint)
-        failed = 0
-        for path in _files(chosen.paths):
-            try:
-                for page in pages_from(file_bytes(path)):
-                    if chosen.single:
-                        one = reader.read(page.picture, with_attention=False)
-                        readings = [one] if one.text else []
-                    else:
-                        readings = reader.read_all(page.picture, with_attention=False)
-                    print(_as_json(path, page, readings) if chosen.json else _as_text(path, page, readings))
-                    if page.number == MOST_PAGES < page.of:
-                        print(
-                            f"note: {path}: only the first {MOST_PAGES} of its {page.of} pages were read; split it",
-                            file=sys.stderr,
-                        )
-            except PictureError as error:
-                print(f"error: {path}: {error}", file=sys.stderr)
-                failed += 1
-        return 1 if failed else 0
+        show = _as_json if chosen.json else _as_text
+        waiting: list[tuple[Path, Page]] = []
+        troubles = []
+        for found in _pages(chosen.paths):
+            if isinstance(found, str):
+                troubles.append(found)
+                print(f"error: {found}", file=sys.stderr)
+                continue
+            waiting.append(found)
+            if len(waiting) == _AT_ONCE or sum(page.picture.size for _, page in waiting) > _BYTES_AT_ONCE:
+                _read(reader, waiting, single=chosen.single, show=show)
+                waiting = []
+        _read(reader, waiting, single=chosen.single, show=show)
+        return 1 if troubles else 0
 
     return explained(command)
 
 
-def _files(paths: list[Path]) -> Iterator[Path]:
-    """Files as they are, folders as the pictures anywhere in them, sorted by name."""
-    for path in paths:
+def _read(
+    reader: Reader,
+    pages: list[tuple[Path, Page]],
+    *,
+    single: bool,
+    show: Callable[[Path, Page, list[Reading]], str],
+) -> None:
+    """Read these pages together and print what they say."""
+    found = reader.read_many((page.picture for _, page in pages), single=single)
+    for (path, page), readings in zip(pages, found, strict=True):
+        print(show(path, page, readings))
+
+
+def _pages(paths: list[Path]) -> Iterator[tuple[Path, Page] | str]:
+    """Every page of every file; where there is none, what is wrong with the file and the mend."""
+    for path in _files(paths):
         if path.is_dir():
-            yield from sorted(
-                file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()
-            )
-        else:
-            yield path
+            yield f"{path}: there are no pictures in this folder; they end in {', '.join(SUFFIXES)}"
+            continue
+        try:
+            for page in pages_from(file_bytes(path)):
+                yield path, page
+                if page.number == MOST_PAGES < page.of:
+                    left_out = f"only the first {MOST_PAGES} of its {page.of} pages were read; split it"
+                    print(f"note: {path}: {left_out}", file=sys.stderr)
+        except PictureError as error:
+            yield f"{path}: {error}"
+
+
+def _files(paths: list[Path]) -> Iterator[Path]:
+    """Files as they are, folders as the pictures anywhere in them, sorted by name; a folder without any as itself."""
+    for path in paths:
+        files = [path]
+        if path.is_dir():
+            inside = sorted(path.rglob("*"))
+            files = [file for file in inside if file.suffix.lower() in SUFFIXES and file.is_file()] or files
+        yield from files
 
 
 def _name(path: Path, page: Page) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -16,10 +17,12 @@ from torch import Tensor
 from core import vocab
 from core.data.strip import Placement, fit, strip
 from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint
-from core.model.output import Output
-from core.reading.locate import Box, locate
+from core.model.output import Attentions, Output
+from core.reading.locate import Box, Located, locate, prepare
 from core.reading.picture import Picture, as_gray, as_rgb
 from core.reading.reading import Attention, DigitReading, Reading
+
+_TOGETHER = 32  # strips that go through the model at once; more gain nothing
 
 
 class Reader:
@@ -83,6 +86,54 @@ class Reader:
         reading = self.read(image, with_attention=with_attention)
         return [reading] if reading.text else []
 
+    def read_many(
+        self, images: Iterable[Picture], *, single: bool = False, with_attention: bool = False
+    ) -> list[list[Reading]]:
+        """Every number in each of several pictures, as `read_all` finds them; or with `single` what `read` sees in each.
+
+        The strips go through the model together, which takes a third of the time. Only what was read as a number is
+        returned. Raises `PictureError`.
+        """
+        canvas = self.settings.canvas
+        pictures, extents, found = [], [], []
+        readings: list[list[Reading]] = []
+        for image in images:
+            started = time.perf_counter()
+            gray = as_gray(as_rgb(image))
+            box = locate(gray) if single else None
+            places = ([Located(box, 0.0)] if box else []) if single else prepare(gray).places
+            for place in places:
+                picture, seen, placement = fit(gray, place.box, canvas.height, canvas.width, place.angle)
+                pictures.append(torch.from_numpy(picture))
+                extents.append(seen)
+                found.append((len(readings), place.box, placement, gray.shape[::-1], _milliseconds(started)))
+            readings.append([])
+        for first in range(0, len(found), _TOGETHER):
+            some = slice(first, first + _TOGETHER)
+            started = time.perf_counter()
+            with torch.inference_mode():
+                strips = strip(torch.stack(pictures[some])[:, None], torch.tensor(extents[some]))
+                output = self.model.read(strips, with_weights=with_attention)
+            model = _milliseconds(started) / len(strips)
+            for row, (picture_index, box, placement, size, prepared) in enumerate(found[some]):
+                one = _row(output, row)
+                digits, probability = self._digits(one, placement, box, size)
+                if digits:
+                    readings[picture_index].append(
+                        Reading(
+                            text="".join(str(digit.value) for digit in digits),
+                            probability=probability,
+                            digits=digits,
+                            strip=strips[row, 0].numpy(),
+                            placement=placement,
+                            box=box,
+                            size=size,
+                            attention=self._attention(one, len(digits)) if with_attention else None,
+                            timings={"prepare": prepared, "model": model, "total": prepared + model},
+                        )
+                    )
+        return readings
+
     def _digits(
         self, output: Output, placement: Placement, box: Box, size: tuple[int, int]
     ) -> tuple[tuple[DigitReading, ...], float]:
@@ -122,6 +173,15 @@ class Reader:
             if found.decoder
             else np.zeros((0, 0, 0, 0), np.float32),
         )
+
+
+def _row(output: Output, row: int) -> Output:
+    """One string of a batch, as a batch of its own."""
+    only = slice(row, row + 1)
+    boxes = None if output.boxes is None else output.boxes[only]
+    layers = (output.attentions.encoder, output.attentions.decoder, output.attentions.cross)
+    attentions = Attentions(*([weights[only] for weights in each] for each in layers))
+    return Output(output.logits[only], boxes, attentions, output.tokens[only])
 
 
 def limit_threads(count: int) -> None:
