@@ -46,7 +46,8 @@ def saved(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What can be downloaded from the page as it is now, by the button's label."""
     files: dict[str, Any] = {}
     monkeypatch.setattr(
-        "streamlit.download_button", lambda label, data, *_, **__: files.update({label: data})
+        "streamlit.download_button",
+        lambda label, data, *_, **__: files.update({label: data() if callable(data) else data}),
     )
     return files
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from math import floor
 
@@ -93,12 +93,13 @@ def correct(photos: Sequence[Photo]) -> None:
 
 def save_buttons(photos: Sequence[Photo], photo: Photo) -> None:
     """Downloads: all numbers as CSV and JSON, and the picture that is shown with its marks."""
-    kept = corrections()
+    kept = dict(corrections())
     stem = photo.name.rsplit(".", 1)[0]
-    files: list[tuple[str, str | bytes, str, str]] = [
+    files: list[tuple[str, str | Callable[[], bytes], str, str]] = [
         ("CSV", as_csv(photos, kept), "numbers.csv", "text/csv"),
         ("JSON", as_json(photos, kept), "numbers.json", "application/json"),
-        ("Picture", png(marked(photo, kept)), f"{stem}-{photo.page}-read.png", "image/png"),
+        # Half a second for a large photo, and so only when it is asked for.
+        ("Picture", lambda: png(marked(photo, kept)), f"{stem}-{photo.page}-read.png", "image/png"),
     ]
     with st.container(horizontal=True):
         for label, data, name, kind in files:

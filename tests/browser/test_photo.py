@@ -44,22 +44,25 @@ def marked(page: Page) -> Locator:
     return page.locator(".st-key-photo-marked img")
 
 
-def colours(page: Page) -> list[str]:
-    """Those on the marked photo as the browser shows it."""
-    found: list[str] = page.evaluate(
-        """async () => {
+def has_colour(page: Page, colour: tuple[int, int, int]) -> bool:
+    """Whether it is on the marked photo as the browser shows it, within what JPEG changes."""
+    found: int = page.evaluate(
+        """async (colour) => {
             const image = document.querySelector('.st-key-photo-marked img');
             await image.decode();
             const canvas = document.createElement('canvas');
             [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
             const pen = canvas.getContext('2d');
             pen.drawImage(image, 0, 0);
-            const seen = new Set(), data = pen.getImageData(0, 0, canvas.width, canvas.height).data;
-            for (let i = 0; i < data.length; i += 4) seen.add(`${data[i]},${data[i + 1]},${data[i + 2]}`);
-            return [...seen];
-        }"""
+            const data = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+            let count = 0;
+            for (let i = 0; i < data.length; i += 4)
+                count += colour.every((level, channel) => Math.abs(level - data[i + channel]) < 12);
+            return count;
+        }""",
+        list(colour),
     )
-    return found
+    return found > 500
 
 
 def saved(page: Page, label: str) -> bytes:
@@ -100,13 +103,10 @@ def test_numbers_of_a_photo_are_marked_explained_corrected_and_taken_along(
     bring(page, file(FIRST.gray, "sheet.png"))
     expect(marked(page)).to_have_attribute("alt", "The photo; marked on it: 407")
     expect(page.get_by_text(re.compile("8 Attention"))).to_be_visible()
-    assert ",".join(map(str, position_rgb(0))) in colours(page)
-    (row,) = rows(page)
-    assert (row["file"], row["number"]) == ("sheet.png", "407")
+    assert has_colour(page, position_rgb(0))
+    settle(page)
     overwrite(page, 0, "401")
     expect(page.get_by_text("1 corrected by hand")).to_be_visible()
-    (row,) = rows(page)
-    assert (row["number"], row["read_as"]) == ("401", "407")
     (reading,) = json.loads(saved(page, "JSON"))[0]["readings"]
     assert (reading["text"], reading["read_as"]) == ("401", "407")
     assert saved(page, "Picture").startswith(b"\x89PNG")
@@ -114,7 +114,8 @@ def test_numbers_of_a_photo_are_marked_explained_corrected_and_taken_along(
     page.get_by_role("radiogroup", name="Method").get_by_role("radio", name="Rollout").click()
     expect(page.get_by_text("Abnar & Zuidema")).to_be_visible()
     expect(marked(page)).to_have_attribute("alt", "The photo; marked on it: 401")
-    assert rows(page)[0]["number"] == "401"
+    (row,) = rows(page)
+    assert (row["file"], row["number"], row["read_as"]) == ("sheet.png", "401", "407")
     assert_all_is_well(page)
     page.screenshot(path=screenshots / f"photo_corrected_{scheme}_{width}.png")
 
