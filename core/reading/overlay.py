@@ -1,19 +1,39 @@
-"""A picture and its reading in, the picture with the attention and the boxes of each digit out; and the strip with its patches."""
+"""A picture and its readings in, the picture with the attention and the boxes of each digit out; and the strip with its patches."""
 
 from __future__ import annotations
 
 import io
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from core.config import ModelSettings
+from core.reading.locate import Box
 from core.reading.palette import position_rgb
 from core.reading.reading import Reading
 
 _GRID: Final = (176, 172, 188)  # of the patches, between ink and paper
+_LABEL: Final = (
+    21,
+    21,
+    27,
+)  # under the label of a number in a frame: all colours of positions stand out from it
+_SURE: Final = (236, 234, 242)  # the probability on the label
+_OUTLINE: Final = (129, 126, 140)  # of a number: seen on paper and on a blackboard
+_FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
+
+
+class Found(NamedTuple):
+    """A number to be drawn on a frame."""
+
+    reading: Reading
+    probability: float
+    """That is written beside it, 0 to 1."""
+    weights: np.ndarray
+    """(digits, rows, columns) of `explain.patch_weights`."""
 
 
 def overlay(
@@ -41,6 +61,37 @@ def overlay(
             left, top, right, bottom = (round(side) for side in reading.digits[index].box)
             cv2.rectangle(image, (left, top), (right - 1, bottom - 1), position_rgb(index), thickness)
     return image
+
+
+def draw_found(
+    rgb: np.ndarray, found: Sequence[Found], *, strength: float = 0.6, mirror: bool = False
+) -> np.ndarray:
+    """A new HWC uint8 RGB frame with every number's attention, outline, digit boxes, text and probability.
+
+    Attention is blended inside the number's own outline only, `strength` (0 to 1) being the opacity where it is highest.
+    The readings are of a frame of this size. With `mirror` the picture is mirrored, but the text is not. Fast enough
+    for video: what is worked on is as large as the number.
+    """
+    picture = rgb.copy()
+    width = picture.shape[1]
+    line = max(round(min(picture.shape[:2]) / 240), 1)
+    outlines = []
+    for reading, _, weights in found:
+        boxes = [_box_on_strip(digit.box, reading) for digit in reading.digits]
+        left, top, right, bottom = np.add(boxes, (-1, -1, 1, 1)).T
+        around = (float(left.min()), float(top.min()), float(right.max()), float(bottom.max()))
+        if strength > 0:
+            _blend(picture, reading, weights, around, strength)
+        outlines.append(reading.placement.outline(around))
+        _trace(picture, outlines[-1], _OUTLINE, line)
+        for position, box in enumerate(boxes):
+            _trace(picture, reading.placement.outline(box), position_rgb(position), line)
+    if mirror:
+        picture = cv2.flip(picture, 1)
+    for outline, (reading, probability, _) in zip(outlines, found, strict=True):
+        left = float(outline[:, 0].min() if not mirror else width - outline[:, 0].max())
+        _label(picture, reading.text, probability, left, outline[:, 1])
+    return picture
 
 
 def strip_picture(
@@ -82,3 +133,79 @@ def png(rgb: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(rgb).save(file, "PNG")
     return file.getvalue()
+
+
+def _box_on_strip(box: Box, reading: Reading) -> Box:
+    """The box on the strip of which `box` is the upright one around it in the picture."""
+    placement = reading.placement
+    left, top, right, bottom = box
+    back = cv2.invertAffineTransform(placement.to_picture())
+    x, y = back @ ((left + right) / 2, (top + bottom) / 2, 1)
+    wide, tall = (right - left) / placement.scale, (bottom - top) / placement.scale
+    cos, sin = abs(np.cos(placement.angle)), abs(np.sin(placement.angle))
+    # Upright, w x h turned by an angle is (w cos + h sin) x (w sin + h cos); near 45 degrees that cannot be undone.
+    if (turned := cos * cos - sin * sin) > 0.3:
+        wide, tall = (
+            max((wide * cos - tall * sin) / turned, 1.0),
+            max((tall * cos - wide * sin) / turned, 1.0),
+        )
+    return float(x - wide / 2), float(y - tall / 2), float(x + wide / 2), float(y + tall / 2)
+
+
+def _blend(picture: np.ndarray, reading: Reading, weights: np.ndarray, around: Box, strength: float) -> None:
+    """Tints the part of the HWC uint8 RGB picture that lies inside `around` on the strip, in place."""
+    strip_height, strip_width = reading.strip.shape
+    # All digits are mixed on the strip, which is small: what colour is added, and how much of the picture shows through.
+    mixed = np.zeros((strip_height, strip_width, 4), np.float32)
+    mixed[..., 3] = 1
+    for position, weight in enumerate(weights):
+        seen = cv2.resize(weight, (strip_width, strip_height), interpolation=cv2.INTER_CUBIC).clip(min=0)
+        opacity = seen[..., None] * (strength / max(float(seen.max()), 1e-12))
+        mixed *= 1 - opacity
+        mixed[..., :3] += opacity * (np.array(position_rgb(position), np.float32) / 255)
+    left, top, right, bottom = (max(round(side), 0) for side in around)
+    tint = np.ascontiguousarray((mixed[top:bottom, left:right] * 255).round().astype(np.uint8))
+    if not tint.size:
+        return
+    to_picture = reading.placement.to_picture()
+    middle = left + 0.5, top + 0.5  # cv2 counts from the middles of pixels
+    to_picture[:, 2] += to_picture[:, :2] @ middle - 0.5
+    tall, wide = tint.shape[:2]
+    corners = reading.placement.outline((float(left), float(top), float(left + wide), float(top + tall)))
+    x, y = corners.min(0).astype(int).clip(0, None)
+    beyond_x, beyond_y = np.ceil(corners.max(0)).astype(int)
+    part = picture[y:beyond_y, x:beyond_x]
+    if not part.size:
+        return
+    to_picture[:, 2] -= x, y
+    warped = cv2.warpAffine(
+        tint, to_picture, (part.shape[1], part.shape[0]), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0, 255)
+    )
+    through = cv2.cvtColor(warped[..., 3], cv2.COLOR_GRAY2RGB)
+    cv2.add(cv2.multiply(part, through, scale=1 / 255), cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB), dst=part)
+
+
+def _trace(picture: np.ndarray, outline: np.ndarray, colour: tuple[int, int, int], thickness: int) -> None:
+    cv2.polylines(picture, [outline.round().astype(np.int32)], True, colour, thickness, cv2.LINE_AA)
+
+
+def _label(picture: np.ndarray, text: str, probability: float, left: float, heights: np.ndarray) -> None:
+    """Writes the text, each digit in its colour, and the probability above the outline, or below where there is no room."""
+    height, width = picture.shape[:2]
+    size = min(height, width) / 370
+    pen = max(round(2 * size), 1)
+    (advance, tall), _ = cv2.getTextSize("0", _FONT, size, pen)
+    sure = f"{probability:.0%}" if probability < 0.995 else ">99%"
+    (sure_wide, _), _ = cv2.getTextSize(sure, _FONT, 0.6 * size, max(pen - 1, 1))
+    pad = round(6 * size)
+    wide, high = len(text) * advance + sure_wide + 3 * pad, tall + 2 * pad
+    above, below = round(float(heights.min())) - high - pad, round(float(heights.max())) + pad
+    y = above if above >= 0 else min(below, height - high)
+    x = max(min(round(left), width - wide), 0)
+    cv2.rectangle(picture, (x, y), (x + wide, y + high), _LABEL, -1)
+    base = y + pad + tall
+    for position, digit in enumerate(text):
+        where = (x + pad + position * advance, base)
+        cv2.putText(picture, digit, where, _FONT, size, position_rgb(position), pen, cv2.LINE_AA)
+    where = (x + 2 * pad + len(text) * advance, base)
+    cv2.putText(picture, sure, where, _FONT, 0.6 * size, _SURE, max(pen - 1, 1), cv2.LINE_AA)

@@ -1,0 +1,460 @@
+"""Camera frames in; the same frames with the newest agreed readings drawn on them out, and what there is to tell about them."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from core.config import Settings
+from core.reading.explain import patch_weights
+from core.reading.locate import Box
+from core.reading.overlay import Found, draw_found, png
+from core.reading.reader import Reader
+from core.reading.reading import Reading
+
+AGREEMENT: Final = 0.5
+"""Seconds of readings that agree on what is shown."""
+
+_MEASURED: Final = 2.0  # seconds over which rates and times are taken
+_STALE: Final = 2.0  # seconds after which a reading is no longer drawn, if the model has not come back
+_REST: Final = 10.0  # seconds without a frame after which the thread ends by itself
+_SAME_NUMBER: Final = 0.5  # of the smaller box: how far two boxes overlap where they hold one number
+_REMEMBERED: Final = 12  # readings in the list of the last ones
+
+LiveMethod = Literal["raw", "rollout"]
+
+
+class LiveSettings(Settings):
+    """What can be changed while the camera runs."""
+
+    overlay: bool = True
+    """Draw boxes, readings and attention on the video."""
+    strength: float = Field(0.6, ge=0, le=1)
+    """Opacity of the attention where it is highest."""
+    method: LiveMethod = "raw"
+    """Which attention: raw (of each digit to the patches) or rollout (followed back through the encoder)."""
+    mirror: bool = False
+    """Show the picture as a mirror does. It is read as the camera sees it."""
+    threshold: float = Field(0.5, ge=0, le=1)
+    """Probability below which a number is not claimed."""
+
+
+class Shown(NamedTuple):
+    """A number on which the readings of the last half second agree."""
+
+    reading: Reading
+    """The newest one that says so."""
+    probability: float
+    """Mean of the readings that say so."""
+    weights: dict[LiveMethod, np.ndarray]
+    """(digits, rows, columns) of the patches, by each method."""
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """One of the last numbers that were shown."""
+
+    text: str
+    probability: float
+    """The highest that it had."""
+    first: datetime.datetime
+    """When it came, local time."""
+    last: float
+    """When it was last seen, `time.monotonic`."""
+
+
+@dataclass(frozen=True)
+class LiveStatistics:
+    """How it goes, over the last two seconds; rates are 0 and times are nan where nothing came."""
+
+    frames_per_second: float
+    readings_per_second: float
+    model_ms: float
+    """Median from a frame to its readings: find, read, attention."""
+    end_to_end_ms: float
+    """Median from a frame's arrival to the first frame sent back that carries its readings."""
+    frames: int
+    """Since the camera was started."""
+    dropped: int
+    """Frames that the model never saw, because a newer one had come; since the camera was started."""
+    behind: bool
+    """Whether the model reads fewer than half of the frames."""
+    frozen: bool
+    errors: int
+    """How often reading failed; since the camera was started."""
+    error: str
+    """The last failure, "" if there was none within the last two seconds."""
+    shown: tuple[Shown, ...]
+    """What is on the frame now, in reading order."""
+    last: tuple[Remembered, ...]
+    """The last numbers, the newest first."""
+
+
+class LiveReader:
+    """Reads camera frames beside the video, which never waits for it. One for each visitor.
+
+    `show` is called for every frame, on any one thread; everything else may be called on any other. The model runs on a
+    thread that the first frame starts, always on the newest frame. The thread ends with `close`, after ten seconds
+    without a frame, or when nobody holds the LiveReader any more; a later frame starts another.
+
+    live = LiveReader(Reader.from_checkpoint())
+    picture = live.show(frame)  # HWC uint8 RGB in and out
+    live.settings = LiveSettings(mirror=True)  # at any time
+    """
+
+    def __init__(self, reader: Reader, settings: LiveSettings | None = None) -> None:
+        self.reader = reader
+        """May be replaced at any time."""
+        self.settings = settings or LiveSettings()
+        """May be replaced at any time."""
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stream = _Stream()
+        self._last: deque[Remembered] = deque(maxlen=_REMEMBERED)
+        # The thread holds no strong reference to this: it ends once nobody else does.
+        weakref.finalize(self, self._wake.set)
+
+    def show(self, frame: np.ndarray) -> np.ndarray:
+        """The frame (HWC uint8 RGB, any size) as it is to be seen, with the newest agreed readings. It is not written to.
+
+        Takes a millisecond or two: it leaves the frame to the model's thread and draws what that has found so far.
+        What goes wrong is counted, and the frame comes back as it is.
+        """
+        arrived = time.monotonic()
+        with self._lock:
+            stream = self._stream
+            stream.frames += 1
+            stream.arrivals.append(arrived)
+            frozen = stream.frozen
+            if frozen is None:
+                stream.dropped += stream.waiting is not None
+                stream.waiting = _Frame(frame, arrived)
+                stream.newest = frame
+                if stream.thread is None:
+                    self._start(stream)
+            agreed = stream.agreed
+        self._wake.set()
+        try:
+            if frozen is not None:
+                return self._draw(*frozen)
+            picture = self._draw(frame, agreed.shown if arrived - agreed.arrived < _STALE else ())
+        except Exception as error:  # a frame that cannot be drawn on is better seen than not
+            self._fail(stream, error)
+            return frame
+        with self._lock:
+            if agreed.arrived > stream.drawn:
+                stream.drawn = agreed.arrived
+                stream.delays.append(_Took.since(agreed.arrived))
+        return picture
+
+    @property
+    def frozen(self) -> bool:
+        """Whether `show` keeps showing one frame."""
+        return self._stream.frozen is not None
+
+    def freeze(self) -> None:
+        """Keep showing the newest frame with its readings; the settings go on to act on it. Without a frame, nothing happens."""
+        with self._lock:
+            stream = self._stream
+            if stream.newest is not None:
+                stream.frozen = stream.newest, stream.agreed.shown
+                stream.waiting = None
+
+    def resume(self) -> None:
+        """Show the camera again."""
+        with self._lock:
+            self._stream.frozen = None
+
+    def picture(self) -> bytes | None:
+        """The frame that is shown now, as drawn, as the bytes of a PNG file; None before the first one."""
+        frame, shown = self._current()
+        return None if frame is None else png(self._draw(frame, shown))
+
+    def readings(self) -> str:
+        """The readings on the frame that is shown now, as JSON."""
+        _, shown = self._current()
+        now = datetime.datetime.now().astimezone().isoformat(timespec="milliseconds")
+        agreed = [{**one.reading.to_dict(), "agreed_probability": one.probability} for one in shown]
+        return json.dumps({"time": now, "readings": agreed}, indent=2)
+
+    def statistics(self) -> LiveStatistics:
+        """How it goes."""
+        _, shown = self._current()
+        with self._lock:
+            stream = self._stream
+            now = time.monotonic()
+            since = now - _MEASURED
+            arrivals = sum(when > since for when in stream.arrivals)
+            turns = [took.milliseconds for took in stream.turns if took.when > since]
+            delays = [took.milliseconds for took in stream.delays if took.when > since]
+            seconds = min(max(now - stream.started, 0.25), _MEASURED)
+            frozen = stream.frozen is not None
+            return LiveStatistics(
+                frames_per_second=arrivals / seconds,
+                readings_per_second=len(turns) / seconds,
+                model_ms=float(np.median(turns)) if turns else float("nan"),
+                end_to_end_ms=float(np.median(delays)) if delays else float("nan"),
+                frames=stream.frames,
+                dropped=stream.dropped,
+                behind=not frozen and arrivals > 4 and len(turns) < 0.5 * arrivals,
+                frozen=frozen,
+                errors=stream.errors,
+                error=stream.error if now - stream.failed < _MEASURED else "",
+                shown=shown if arrivals else (),
+                last=tuple(reversed(self._last)),
+            )
+
+    def close(self) -> None:
+        """End the thread and forget the frames; the last readings stay. May be called again; a later `show` starts afresh."""
+        with self._lock:
+            thread = self._stream.thread
+            self._stream = _Stream()
+        self._wake.set()
+        if thread is not None:
+            thread.join(timeout=5)
+
+    def _start(self, stream: _Stream) -> None:
+        """Give the stream its thread; the lock is held."""
+        stream.thread = threading.Thread(
+            target=_work, args=(weakref.ref(self), stream, self._wake), name="live-reader", daemon=True
+        )
+        stream.thread.start()
+
+    def _current(self) -> tuple[np.ndarray | None, tuple[Shown, ...]]:
+        """The frame that is shown, not drawn on, and what is to be drawn."""
+        with self._lock:
+            stream = self._stream
+            if stream.frozen is not None:
+                return stream.frozen
+            fresh = time.monotonic() - stream.agreed.arrived < _STALE
+            return stream.newest, stream.agreed.shown if fresh else ()
+
+    def _draw(self, frame: np.ndarray, shown: Sequence[Shown]) -> np.ndarray:
+        settings = self.settings
+        height, width = frame.shape[:2]
+        found = [
+            Found(one.reading, one.probability, one.weights[settings.method])
+            for one in shown
+            if settings.overlay and one.reading.size == (width, height)
+        ]
+        return draw_found(frame, found, strength=settings.strength, mirror=settings.mirror)
+
+    def _fail(self, stream: _Stream, error: Exception) -> None:
+        with self._lock:
+            stream.errors += 1
+            stream.failed = time.monotonic()
+            stream.error = f"{type(error).__name__}: {error}"
+
+    # On the model's thread from here on.
+
+    def _ends(self, stream: _Stream, woken: bool) -> bool:
+        """Whether the stream's thread has nothing more to do; the next frame gets another."""
+        with self._lock:
+            if stream is self._stream and (woken or stream.waiting is not None):
+                return False
+            stream.thread = None
+            return True
+
+    def _turn(self, stream: _Stream) -> None:
+        """Read the newest frame, if there is one, and agree on what to show."""
+        with self._lock:
+            waiting, stream.waiting = stream.waiting, None
+        if waiting is None:
+            return
+        started = time.monotonic()
+        reader = self.reader
+        try:
+            found = [
+                Shown(reading, reading.probability, _weights(reader, reading))
+                for reading in reader.read_all(waiting.frame)
+                if reading.text
+            ]
+        except Exception as error:  # whatever it is, the next frame may be read
+            self._fail(stream, error)
+            return
+        with self._lock:
+            stream.turns.append(_Took.since(started))
+            voters = reader, waiting.frame.shape
+            if voters != stream.voters:  # another model, or another camera
+                stream.voters = voters
+                stream.tracks = []
+                stream.voted.clear()
+            stream.voted.append(waiting.arrived)
+            stream.tracks, shown = _agree(
+                stream.tracks, found, waiting.arrived, stream.voted, self.settings.threshold
+            )
+            stream.agreed = _Agreed(waiting.arrived, shown)
+            if stream is self._stream:
+                self._remember(shown)
+
+    def _remember(self, shown: Iterable[Shown]) -> None:
+        now = time.monotonic()
+        for one in shown:
+            text = one.reading.text
+            for place, known in enumerate(self._last):
+                if known.text == text and now - known.last < _STALE:
+                    highest = max(known.probability, one.probability)
+                    self._last[place] = Remembered(text, highest, known.first, now)
+                    break
+            else:
+                self._last.append(Remembered(text, one.probability, datetime.datetime.now(), now))
+
+
+class _Frame(NamedTuple):
+    frame: np.ndarray
+    arrived: float
+
+
+class _Agreed(NamedTuple):
+    arrived: float
+    """When the newest frame that voted came."""
+    shown: tuple[Shown, ...]
+
+
+class _Took(NamedTuple):
+    when: float
+    milliseconds: float
+
+    @classmethod
+    def since(cls, started: float) -> _Took:
+        now = time.monotonic()
+        return cls(now, 1e3 * (now - started))
+
+
+@dataclass
+class _Stream:
+    """All that is known of one camera from its start to its end."""
+
+    started: float = field(default_factory=time.monotonic)
+    thread: threading.Thread | None = None
+    waiting: _Frame | None = None
+    """The newest frame, until the model takes it."""
+    newest: np.ndarray | None = None
+    frozen: tuple[np.ndarray, tuple[Shown, ...]] | None = None
+    agreed: _Agreed = field(default_factory=lambda: _Agreed(float("-inf"), ()))
+    drawn: float = float("-inf")
+    """Which `agreed.arrived` was last sent back."""
+    voters: tuple[Reader, tuple[int, ...]] | None = None
+    """The model and the frame's shape whose readings vote together."""
+    tracks: list[_Track] = field(default_factory=list)
+    voted: deque[float] = field(default_factory=lambda: deque(maxlen=64))
+    """When the frames came that have voted."""
+    arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=256))
+    turns: deque[_Took] = field(default_factory=lambda: deque(maxlen=256))
+    """What the model took."""
+    delays: deque[_Took] = field(default_factory=lambda: deque(maxlen=256))
+    """What it took from a frame to its readings on the video."""
+    frames: int = 0
+    dropped: int = 0
+    errors: int = 0
+    failed: float = float("-inf")
+    error: str = ""
+
+
+@dataclass
+class _Track:
+    """One number from frame to frame: where it was last, and what it was read as."""
+
+    box: Box
+    votes: deque[tuple[float, Shown | None]] = field(default_factory=lambda: deque(maxlen=64))
+    """When, and what; None where it was not found."""
+    text: str = ""
+    """What is shown."""
+
+
+def _work(live: weakref.ref[LiveReader], stream: _Stream, wake: threading.Event) -> None:
+    """The model's thread."""
+    while True:
+        woken = wake.wait(_REST)
+        wake.clear()
+        reader = live()
+        if reader is None or reader._ends(stream, woken):
+            return
+        reader._turn(stream)
+        del reader
+
+
+def _weights(reader: Reader, reading: Reading) -> dict[LiveMethod, np.ndarray]:
+    return {
+        "raw": patch_weights(reader, reading, "raw"),
+        "rollout": patch_weights(reader, reading, "rollout"),
+    }
+
+
+def _agree(
+    tracks: Sequence[_Track],
+    found: Sequence[Shown],
+    arrived: float,
+    times: Sequence[float],
+    threshold: float,
+) -> tuple[list[_Track], tuple[Shown, ...]]:
+    """The tracks with the votes of one more frame, and what to show, in reading order.
+
+    A frame in which a number is not found votes as well, for nothing: so what has gone goes soon, and one miss does not hide it.
+    """
+    since = arrived - AGREEMENT
+    free = list(tracks)
+    following: list[tuple[_Track, Shown | None]] = []
+    for one in found:
+        box = _box(one.reading)
+        nearest = max(free, key=lambda track: _overlap(track.box, box), default=None)
+        if nearest is not None and _overlap(nearest.box, box) > _SAME_NUMBER:
+            free.remove(nearest)
+        else:
+            nearest = _Track(box)
+        nearest.box = box
+        following.append((nearest, one))
+    following += [(track, None) for track in free]
+    for track, vote in following:
+        track.votes.append((arrived, vote))
+        while track.votes[0][0] <= since:
+            track.votes.popleft()
+    kept = [track for track, _ in following if any(vote is not None for _, vote in track.votes)]
+    # One reading alone may be a mistake; where the model is slow there is only one.
+    needed = 2 if sum(when > since for when in times) >= 4 else 1
+    shown = []
+    for track in kept:
+        elected = _elect(track, needed)
+        track.text = elected.reading.text if elected is not None else ""
+        if elected is not None and elected.probability >= threshold:
+            shown.append(elected)
+    return kept, tuple(shown)
+
+
+def _elect(track: _Track, needed: int) -> Shown | None:
+    """What the votes of a track say: the text with the largest sum of probabilities, or nothing."""
+    votes: dict[str, list[float]] = {}
+    for _, vote in track.votes:
+        text, weight = (vote.reading.text, vote.reading.probability) if vote is not None else ("", 1.0)
+        votes.setdefault(text, []).append(weight)
+    # Where two are level, what is shown stays.
+    text = max(votes, key=lambda text: (round(sum(votes[text]), 6), text == track.text))
+    if not text or len(votes[text]) < needed:
+        return None
+    newest = next(vote for _, vote in reversed(track.votes) if vote is not None and vote.reading.text == text)
+    return newest._replace(probability=sum(votes[text]) / len(votes[text]))
+
+
+def _box(reading: Reading) -> Box:
+    width, height = reading.size
+    return reading.box or (0.0, 0.0, float(width), float(height))
+
+
+def _overlap(first: Box, second: Box) -> float:
+    """What the two share, as a share of the smaller."""
+    wide = min(first[2], second[2]) - max(first[0], second[0])
+    tall = min(first[3], second[3]) - max(first[1], second[1])
+    if wide <= 0 or tall <= 0:
+        return 0.0
+    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
+    return wide * tall / max(smaller, 1e-9)
