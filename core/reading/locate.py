@@ -29,8 +29,9 @@ _STEEPEST = np.tan(np.deg2rad(26.0))  # slope of a line of digits
 _UPRIGHT = (
     0.12  # squares of the height: how much a row is taken to be level unless its length tells otherwise
 )
+_PIECE = 8  # pixels of ink in a piece of a digit, at least
 _SHARP = 0.25  # of its strength: less change at a stroke's edge is a shade or a grain of wood
-_EVEN = 0.5  # of the other's strength: fainter ink is not of the same pen
+_EVEN = 0.5  # of the other's: fainter or softer ink is not of the same pen
 _BOLDEST = 0.36  # of the height: a thicker stroke is a blob
 _LONGEST = 14.0  # heights: the longest number
 
@@ -86,21 +87,38 @@ class _Strokes:
 def prepare(gray: np.ndarray) -> Prepared:
     """Every number in a HW uint8 picture of any size, dark on light or light on dark; none where there is none."""
     evened = even(gray)
+    seen = [_strokes(take_out_rules(ink.mask), ink) for ink in evened.inks]
+    found = _best(
+        [
+            candidate
+            for side, (strokes, ink) in enumerate(zip(seen, evened.inks, strict=True))
+            for pieces in _groups(strokes)
+            if (candidate := _candidate(strokes, pieces, ink, side)) is not None
+        ]
+    )
     shown = np.zeros(evened.corrected.shape, np.uint8)
     foreign = np.zeros_like(shown)
-    found: list[_Candidate] = []
-    for ink in evened.inks:
-        strokes = _strokes(take_out_rules(ink.mask), ink)
-        mine = [c for group in _groups(strokes) if (c := _candidate(strokes, group, ink))]
-        kept = np.zeros(len(strokes.left), np.uint8)
-        for candidate in mine:
-            kept[candidate.group] = 1
+    for side, (strokes, ink) in enumerate(zip(seen, evened.inks, strict=True)):
         shown |= ink.mask
-        foreign |= ink.mask & (1 - kept[strokes.labels])
-        found += mine
-    found = _best(found)
+        foreign |= _foreign(strokes, ink, found, side)
     places = [_in_picture(candidate, evened.scale) for candidate in found]
     return Prepared(evened.corrected, shown, foreign, evened.scale, _in_reading_order(places))
+
+
+def _foreign(strokes: _Strokes, ink: Ink, found: list[_Candidate], side: int) -> np.ndarray:
+    """HW uint8: the ink of one side that is in no number; paper within a number of the other side is no ink at all."""
+    others = np.ones(len(strokes.left), np.uint8)
+    for candidate in found:
+        if candidate.side == side:
+            others[candidate.group] = 0
+    foreign = ink.mask & others[strokes.labels]
+    for candidate in found:
+        if candidate.side != side:
+            grown = 0.4 * candidate.tall
+            size = candidate.wide + grown, candidate.tall + grown
+            corners = cv2.boxPoints((candidate.middle, size, float(np.rad2deg(candidate.angle))))
+            cv2.fillConvexPoly(foreign, corners.round().astype(np.int32), (0,))
+    return foreign
 
 
 def _strokes(mask: np.ndarray, ink: Ink) -> _Strokes:
@@ -118,8 +136,8 @@ def _strokes(mask: np.ndarray, ink: Ink) -> _Strokes:
     )
 
 
-def _groups(strokes: _Strokes) -> list[np.ndarray]:
-    """The labels of the strokes of each number."""
+def _groups(strokes: _Strokes) -> list[list[np.ndarray]]:
+    """Of each number its digits, of each digit the labels of its strokes."""
     height, width = strokes.labels.shape
     tall, wide = strokes.tall, strokes.wide
     edges = (
@@ -134,25 +152,32 @@ def _groups(strokes: _Strokes) -> list[np.ndarray]:
     digit &= ~((fill < 0.05) & (np.maximum(tall, wide) > 60))
     digit &= strokes.sharpness > _SHARP
     digit[0] = False
-    inside = digit & (edges == 0)
-    index = np.flatnonzero(inside if inside.any() else digit & (edges < 2))
+    digit &= edges == 0 if (digit & (edges == 0)).any() else edges < 2
+    piece = (strokes.pixels >= _PIECE) & (edges == 0) & (strokes.sharpness > _SHARP) & (tall < 0.5 * height)
+    piece[0] = False
+    index = np.flatnonzero(digit | piece)
     if len(index) > _MOST_STROKES:
         index = index[np.argsort(-tall[index])[:_MOST_STROKES]]
     index = index[~_frames(strokes, index)]
     if not len(index):
         return []
-    pieces = _joined(strokes, index)
-    boxes = np.array(
-        [
-            (strokes.left[p].min(), strokes.top[p].min(), strokes.right[p].max(), strokes.bottom[p].max())
-            for p in pieces
-        ]
-    )
-    strength = np.array([strokes.strength[piece].max() for piece in pieces])
-    together = _components(_neighbours(boxes, strength))
-    return [
-        np.concatenate([pieces[i] for i in np.flatnonzero(together == one)]) for one in np.unique(together)
+    pieces = [part for part in _joined(strokes, index) if digit[part].any()]
+    if not pieces:
+        return []
+    boxes = _boxes(strokes, pieces)
+    alike = [
+        np.array([(of[p] * strokes.pixels[p]).sum() / strokes.pixels[p].sum() for p in pieces])
+        for of in (strokes.strength, strokes.sharpness)
     ]
+    together = _components(_neighbours(boxes, alike))
+    return [[pieces[i] for i in np.flatnonzero(together == one)] for one in np.unique(together)]
+
+
+def _boxes(strokes: _Strokes, pieces: list[np.ndarray]) -> np.ndarray:
+    """(n, 4) left, top, right, bottom of pieces, each of which is the labels of its strokes."""
+    low = [(strokes.left[p].min(), strokes.top[p].min()) for p in pieces]
+    high = [(strokes.right[p].max(), strokes.bottom[p].max()) for p in pieces]
+    return np.concatenate([low, high], axis=1)
 
 
 def _frames(strokes: _Strokes, index: np.ndarray) -> np.ndarray:
@@ -173,12 +198,24 @@ def _joined(strokes: _Strokes, index: np.ndarray) -> list[np.ndarray]:
     tall = np.maximum(bottom[:, None], bottom) - np.minimum(top[:, None], top)
     narrow = np.minimum(right - left, (right - left)[:, None])
     belongs = (across > 0.5 * narrow) & (apart < 0.1 * tall)
+    # So does a bar that is off its 5, or what a thin place in the ink cut off: small, close by, not below.
+    high, y = bottom - top, (top + bottom) / 2
+    belongs |= (
+        (high[:, None] < 0.6 * high)
+        & (-across < 0.1 * high)
+        & (apart < 0.05 * high)
+        & (y[:, None] > top)
+        & (y[:, None] < bottom)
+    )
     parts = _components(belongs)
     return [index[parts == one] for one in np.unique(parts)]
 
 
-def _neighbours(boxes: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """(n, n) bool: which digits, given as (n, 4) boxes, stand next to each other in one line."""
+def _neighbours(boxes: np.ndarray, alike: list[np.ndarray]) -> np.ndarray:
+    """(n, n) bool: which digits, given as (n, 4) boxes, stand next to each other in one line.
+
+    `alike` holds what digits of one pen have much the same: strength and sharpness, (n,) each.
+    """
     left, top, right, bottom = boxes.T
     x, y, tall = (left + right) / 2, (top + bottom) / 2, bottom - top
     taller, shorter = np.maximum(tall[:, None], tall), np.minimum(tall[:, None], tall)
@@ -190,7 +227,8 @@ def _neighbours(boxes: np.ndarray, strength: np.ndarray) -> np.ndarray:
     longer = (tall[:, None] > tall / _BAR) & bar[:, None]
     near &= ~(longer | longer.T)
     near &= across < 0.4 * taller + _STEEPEST * along
-    near &= np.minimum(strength[:, None], strength) > _EVEN * np.maximum(strength[:, None], strength)
+    for of in alike:
+        near &= np.minimum(of[:, None], of) > _EVEN * np.maximum(of[:, None], of)
     np.fill_diagonal(near, False)
     # Only the nearest to the right: with a tilted page the next line's digits are not much farther.
     cost = np.where(near & (x > x[:, None]), gap + across + 0.3 * taller, np.inf)
@@ -225,6 +263,8 @@ def _components(linked: np.ndarray) -> np.ndarray:
 class _Candidate:
     """A group of strokes that may be a number: its turned box in working pixels, and how likely it is one."""
 
+    side: int
+    """Which of the inks, dark or bright."""
     group: np.ndarray
     middle: tuple[float, float]
     wide: float
@@ -233,14 +273,14 @@ class _Candidate:
     score: float
 
 
-def _candidate(strokes: _Strokes, group: np.ndarray, ink: Ink) -> _Candidate | None:
+def _candidate(strokes: _Strokes, pieces: list[np.ndarray], ink: Ink, side: int) -> _Candidate | None:
     """The turned box around a group's ink; None if it is no number."""
-    left, top = int(strokes.left[group].min()), int(strokes.top[group].min())
-    right, bottom = int(strokes.right[group].max()), int(strokes.bottom[group].max())
+    boxes, group = _boxes(strokes, pieces), np.concatenate(pieces)
+    (left, top), (right, bottom) = boxes.min(0)[:2].astype(int), boxes.max(0)[2:].astype(int)
     wanted = np.zeros(len(strokes.left), np.uint8)
     wanted[group] = 1
     window = wanted[strokes.labels[top:bottom, left:right]]
-    angle = _tilt(strokes, group)
+    angle = _tilt(boxes)
     rows, columns = np.nonzero(window)
     cos, sin = np.cos(angle), np.sin(angle)
     x, y = left + columns + 0.5, top + rows + 0.5
@@ -256,7 +296,13 @@ def _candidate(strokes: _Strokes, group: np.ndarray, ink: Ink) -> _Candidate | N
     x_middle, y_middle = (a + b) / 2, (c + d) / 2
     middle = float(cos * x_middle - sin * y_middle), float(sin * x_middle + cos * y_middle)
     return _Candidate(
-        group, middle, wide, tall, float(angle), contrast * tall * (1 - thickness / (_BOLDEST * tall))
+        side,
+        group,
+        middle,
+        wide,
+        tall,
+        float(angle),
+        contrast * tall * float(1 - thickness / (_BOLDEST * tall)) ** 2,
     )
 
 
@@ -282,14 +328,14 @@ def _in_picture(candidate: _Candidate, scale: float) -> Located:
     return Located(box, candidate.angle)
 
 
-def _tilt(strokes: _Strokes, group: np.ndarray) -> float:
-    """Angle of the line through the middles of a group's strokes; the fewer and closer they are, the more it is level."""
-    tall = strokes.tall[group]
+def _tilt(boxes: np.ndarray) -> float:
+    """Angle of the line through the middles of digits, (n, 4) boxes; the fewer and closer they are, the more it is level."""
+    left, top, right, bottom = boxes.T
+    tall = bottom - top
     weight = tall / tall.sum()
-    x = (strokes.left[group] + strokes.right[group]) / 2 / tall.max()
-    y = (strokes.top[group] + strokes.bottom[group]) / 2 / tall.max()
+    x, y = (left + right) / 2 / tall.max(), (top + bottom) / 2 / tall.max()
     x, y = x - weight @ x, y - weight @ y
-    return float(np.arctan((weight @ (x * y)) / (weight @ (x * x) + _UPRIGHT / len(group))))
+    return float(np.arctan((weight @ (x * y)) / (weight @ (x * x) + _UPRIGHT / len(boxes))))
 
 
 def _in_reading_order(places: list[Located]) -> list[Located]:

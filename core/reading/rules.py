@@ -44,7 +44,7 @@ def take_out_rules(mask: np.ndarray) -> np.ndarray:
     ):
         cv2.line(band, (x0, y0), (x1, y1), 1, int(thick) + 2)
     rest = mask & (1 - band)
-    size = int(thickness[keep].max()) + 4
+    size = 2 * int(thickness[keep].max()) + 5
     bridged = cv2.morphologyEx(
         rest, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     )
