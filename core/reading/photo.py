@@ -14,11 +14,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from core.config import ModelSettings
 from core.data.strip import Placement
 from core.reading.documents import Page
 from core.reading.locate import Box, prepare
-from core.reading.overlay import overlay, strip_picture
+from core.reading.overlay import overlay
 from core.reading.palette import position_rgb
 from core.reading.picture import as_gray
 from core.reading.reader import Reader
@@ -51,7 +50,7 @@ class Number:
     even: np.ndarray
     """HW uint8: the close-up with the light evened out, as `locate` saw it."""
     ink: np.ndarray
-    """HW uint8: 255 where `locate` saw ink."""
+    """HW uint8: 255 where `locate` saw ink that belongs to a number."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,7 @@ def read_photo(reader: Reader, name: str, page: Page, key: str) -> Photo:
     scale = min(_SHOWN / max(height, width), 1.0)
     prepared = prepare(as_gray(rgb))
     even = (255 * prepared.corrected).round().astype(np.uint8)
+    ink = 255 * (prepared.ink & (1 - prepared.foreign))
     numbers = []
     for place, reading in enumerate(readings):
         window, closer = _window(reading, (width, height))
@@ -96,7 +96,7 @@ def read_photo(reader: Reader, name: str, page: Page, key: str) -> Photo:
                 close_up=close_up,
                 close_reading=_seen_through(reading, window, closer),
                 even=_close_to(even, (width, height), window, size),
-                ink=_close_to(255 * prepared.ink, (width, height), window, size),
+                ink=_close_to(ink, (width, height), window, size),
             )
         )
     shown = _cut(rgb, (0, 0, width, height), scale)
@@ -139,8 +139,8 @@ class Stage(NamedTuple):
     """HWC uint8 RGB."""
 
 
-def stages(number: Number, model: ModelSettings, seen: np.ndarray, patches: np.ndarray) -> list[Stage]:
-    """The way of one number, in order; `seen` is its close-up with the attention, `patches` the strip with it."""
+def stages(number: Number, seen: np.ndarray, patches: np.ndarray) -> list[Stage]:
+    """The way of one number, in order; `seen` is its close-up with the attention, `patches` its strip with it (HWC uint8 RGB)."""
     close_up, reading = number.close_up, number.close_reading
     boxes = overlay(close_up, reading, np.zeros((len(reading.digits), 1, 1), np.float32))
     outline = (_outline(reading) * 16).round().astype(np.int32)
@@ -155,7 +155,7 @@ def stages(number: Number, model: ModelSettings, seen: np.ndarray, patches: np.n
         Stage("Ink", _as_rgb(255 - number.ink)),
         Stage("Boxes", boxes),
         Stage("Strip", _as_rgb(strip)),
-        Stage("Patches", strip_picture(reading, model)),
+        Stage("Patches", patches),
         Stage("Attention", seen),
     ]
 

@@ -16,8 +16,8 @@ _STEPS: Final = {
     "Ink": "what stands out from the paper",
     "Boxes": "where it stands, and each digit",
     "Strip": "upright, centred, ink on nothing",
-    "Patches": "the tokens that enter the model",
-    "Attention": "where it looked for each digit",
+    "Patches": "the tokens that enter the model, and how much each counted",
+    "Attention": "the same on the photo",
 }
 
 
@@ -75,7 +75,7 @@ def explain(reader: Reader, number: Number, key: str) -> None:
             )
             certainty.show_certainty(reading, key=f"{key}-certainty")
     with way:
-        steps = stages(number, reader.settings.model, seen.picture, seen.strip)
+        steps = stages(number, seen.picture, seen.strip)
         for first in range(0, len(steps), 4):
             for place, (column, step) in enumerate(
                 zip(st.columns(4), steps[first : first + 4], strict=False)
