@@ -24,14 +24,17 @@ _GAP = 1.4  # heights of the taller digit: what is farther apart is another numb
 _SIMILAR = 0.4  # of the taller one's height: the shortest digit in a number
 _THIN = 0.25  # of the box around it: pixels of ink in a frame
 _ENCLOSED = 0.15  # of the frame's height: more than dirt in a 0
+_SMALLER = 0.6  # of the height of what it stands in: a number, and no digit that was left out
+_SPARSE = 0.08  # of its box: less ink than in any number
 _BAR = 0.65  # the same where the taller is a bar
 _STEEPEST = np.tan(np.deg2rad(26.0))  # slope of a line of digits
 _UPRIGHT = (
     0.12  # squares of the height: how much a row is taken to be level unless its length tells otherwise
 )
 _PIECE = 8  # pixels of ink in a piece of a digit, at least
+_FINEST = 0.02  # of its size: thickness of a stroke
 _SHARP = 0.25  # of its strength: less change at a stroke's edge is a shade or a grain of wood
-_EVEN = 0.5  # of the other's: fainter or softer ink is not of the same pen
+_ALIKE = 0.5, 0.5, 0.3  # of the other's strength, sharpness, thickness: what has less is not of the same pen
 _BOLDEST = 0.36  # of the height: a thicker stroke is a blob
 _LONGEST = 14.0  # heights: the longest number
 
@@ -74,6 +77,8 @@ class _Strokes:
     """Mean gray levels that it stands out from the paper."""
     sharpness: np.ndarray
     """Gray levels by which its edge changes within a pixel's neighbours, in shares of its strength."""
+    thickness: np.ndarray
+    """Pixels across its stroke."""
 
     @property
     def wide(self) -> np.ndarray:
@@ -130,10 +135,11 @@ def _strokes(mask: np.ndarray, ink: Ink) -> _Strokes:
     gradient = ink.gradient.ravel()[where].astype(np.float32)
     # Each pixel counts by its own gradient: the edge tells, the inside of a bold stroke does not.
     edge = np.bincount(label, gradient * gradient, count) / (np.bincount(label, gradient, count) + 1e-6)
-    sharpness = (edge / (strength + 1e-6)).astype(np.float32)
-    return _Strokes(
-        labels, left, top, left + width, top + height, pixels, strength.astype(np.float32), sharpness
-    )
+    sharpness = edge / (strength + 1e-6)
+    inside = np.bincount(label, cv2.erode(mask, np.ones((3, 3), np.uint8)).ravel()[where], count)
+    thickness = 2 * pixels / (pixels - inside + 1e-6)
+    measured = [value.astype(np.float32) for value in (strength, sharpness, thickness)]
+    return _Strokes(labels, left, top, left + width, top + height, pixels, *measured)
 
 
 def _groups(strokes: _Strokes) -> list[list[np.ndarray]]:
@@ -150,6 +156,9 @@ def _groups(strokes: _Strokes) -> list[list[np.ndarray]]:
     digit = (tall >= _LOWEST) & (tall < 0.97 * height) & (wide < 9 * tall) & (strokes.pixels > 1.2 * tall)
     digit &= ~((fill > 0.75) & (wide > 0.5 * tall))
     digit &= ~((fill < 0.05) & (np.maximum(tall, wide) > 60))
+    # An angle of a frame: thinner for its size than any pen writes.
+    longest = np.maximum(tall, wide)
+    digit &= ~((strokes.thickness < _FINEST * longest) & (wide > 0.25 * tall) & (longest > 60))
     digit &= strokes.sharpness > _SHARP
     digit[0] = False
     digit &= edges == 0 if (digit & (edges == 0)).any() else edges < 2
@@ -167,10 +176,21 @@ def _groups(strokes: _Strokes) -> list[list[np.ndarray]]:
     boxes = _boxes(strokes, pieces)
     alike = [
         np.array([(of[p] * strokes.pixels[p]).sum() / strokes.pixels[p].sum() for p in pieces])
-        for of in (strokes.strength, strokes.sharpness)
+        for of in (strokes.strength, strokes.sharpness, strokes.thickness)
     ]
     together = _components(_neighbours(boxes, alike))
-    return [[pieces[i] for i in np.flatnonzero(together == one)] for one in np.unique(together)]
+    groups = [[pieces[i] for i in np.flatnonzero(together == one)] for one in np.unique(together)]
+    return [group for group, hollow in zip(groups, _hollow(strokes, groups), strict=True) if not hollow]
+
+
+def _hollow(strokes: _Strokes, groups: list[list[np.ndarray]]) -> np.ndarray:
+    """(n,) bool: groups around smaller groups are two sides of a sheet, or of a box."""
+    left, top, right, bottom = _boxes(strokes, [np.concatenate(group) for group in groups]).T
+    x, y, tall = (left + right) / 2, (top + bottom) / 2, bottom - top
+    holds = (x > left[:, None]) & (x < right[:, None]) & (y > top[:, None]) & (y < bottom[:, None])
+    smaller = (tall > _ENCLOSED * tall[:, None]) & (tall < _SMALLER * tall[:, None])
+    pixels = np.array([strokes.pixels[np.concatenate(group)].sum() for group in groups])
+    return np.asarray((holds & smaller).any(1) & (pixels < _SPARSE * (right - left) * tall))
 
 
 def _boxes(strokes: _Strokes, pieces: list[np.ndarray]) -> np.ndarray:
@@ -199,11 +219,12 @@ def _joined(strokes: _Strokes, index: np.ndarray) -> list[np.ndarray]:
     narrow = np.minimum(right - left, (right - left)[:, None])
     belongs = (across > 0.5 * narrow) & (apart < 0.1 * tall)
     # So does a bar that is off its 5, or what a thin place in the ink cut off: small, close by, not below.
-    high, y = bottom - top, (top + bottom) / 2
+    high, y, thick = bottom - top, (top + bottom) / 2, strokes.thickness[index]
     belongs |= (
         (high[:, None] < 0.6 * high)
         & (-across < 0.1 * high)
         & (apart < 0.05 * high)
+        & (thick[:, None] > 0.3 * thick)
         & (y[:, None] > top)
         & (y[:, None] < bottom)
     )
@@ -214,7 +235,7 @@ def _joined(strokes: _Strokes, index: np.ndarray) -> list[np.ndarray]:
 def _neighbours(boxes: np.ndarray, alike: list[np.ndarray]) -> np.ndarray:
     """(n, n) bool: which digits, given as (n, 4) boxes, stand next to each other in one line.
 
-    `alike` holds what digits of one pen have much the same: strength and sharpness, (n,) each.
+    `alike` holds what digits of one pen have much the same: strength, sharpness and thickness, (n,) each.
     """
     left, top, right, bottom = boxes.T
     x, y, tall = (left + right) / 2, (top + bottom) / 2, bottom - top
@@ -227,8 +248,8 @@ def _neighbours(boxes: np.ndarray, alike: list[np.ndarray]) -> np.ndarray:
     longer = (tall[:, None] > tall / _BAR) & bar[:, None]
     near &= ~(longer | longer.T)
     near &= across < 0.4 * taller + _STEEPEST * along
-    for of in alike:
-        near &= np.minimum(of[:, None], of) > _EVEN * np.maximum(of[:, None], of)
+    for of, least in zip(alike, _ALIKE, strict=True):
+        near &= np.minimum(of[:, None], of) > least * np.maximum(of[:, None], of)
     np.fill_diagonal(near, False)
     # Only the nearest to the right: with a tilted page the next line's digits are not much farther.
     cost = np.where(near & (x > x[:, None]), gap + across + 0.3 * taller, np.inf)
