@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -176,3 +177,10 @@ def test_pages_before_a_broken_one_are_read() -> None:
     assert next(pages).number == 1
     with pytest.raises(PictureError, match="cut off"):
         next(pages)
+
+
+def test_documents_can_be_read_by_several_visitors_at_once() -> None:
+    data = saved(FIRST, "PDF", resolution=200, save_all=True, append_images=[SECOND.copy()] * 3)
+    with ThreadPoolExecutor(4) as visitors:
+        seen = list(visitors.map(lambda _: [page.picture.sum() for page in pages_from(data)], range(8)))
+    assert all(sums == seen[0] for sums in seen) and len(seen[0]) == 4

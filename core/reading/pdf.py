@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from threading import Lock
+from threading import RLock
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +13,7 @@ from core.reading.picture import LARGEST_AREA, PictureError
 _DOTS_PER_POINT: Final = 200 / 72  # a digit of 4 mm is then 32 pixels high
 _LONGEST_SIDE: Final = 3000  # pixels: A3 at 180 dots per inch
 _SHORTEST_SIDE: Final = 16
-_ONE_AT_A_TIME: Final = Lock()  # PDFium may not be used by two threads at once
+_ONE_AT_A_TIME: Final = RLock()  # PDFium may not be used by two threads at once
 
 
 def is_pdf(data: bytes) -> bool:
@@ -41,7 +41,16 @@ def pdf_pages(data: bytes, most: int) -> tuple[int, Iterator[np.ndarray]]:
         ) from error
     if not count:
         raise PictureError("the PDF has no pages; save it again")
-    return count, (_drawn(document, index) for index in range(min(count, most)))
+    return count, _pages(document, min(count, most))
+
+
+def _pages(document: Any, count: int) -> Iterator[np.ndarray]:
+    try:
+        for index in range(count):
+            yield _drawn(document, index)
+    finally:  # left to the garbage collector it might be closed while another thread draws
+        with _ONE_AT_A_TIME:
+            document.close()
 
 
 def _drawn(document: Any, index: int) -> np.ndarray:
