@@ -108,16 +108,16 @@ def _skew(small: np.ndarray) -> np.ndarray:
 def _threshold(strength: np.ndarray, paper: np.ndarray) -> np.ndarray:
     """HW uint8: how far ink must stand out here: from the grain of the paper, as a pen nearby does, more than paper edges."""
     height, width = strength.shape
-    size = paper.shape[1], paper.shape[0]
+    size = max(paper.shape[1] // 2, 1), max(paper.shape[0] // 2, 1)
     # In quarters of a gray level, because fine paper deviates by less than one.
     few = cv2.convertScaleAbs(cv2.resize(strength, size, interpolation=cv2.INTER_NEAREST), alpha=4)
-    usual = cv2.medianBlur(few, _AROUND)
-    spread = cv2.medianBlur(cv2.absdiff(few, usual), _AROUND)
-    grain = usual.astype(np.float32) / 4
-    pen = cv2.dilate(_reduced(strength), np.ones((9, 9), np.uint8)).astype(np.float32)
-    least = np.maximum(grain + _NOISE / 4 * spread.astype(np.float32) + 2, grain + _PEN * (pen - grain)).clip(
-        _FAINTEST, 255
+    usual = cv2.medianBlur(few, _AROUND // 2 + 2)
+    spread = cv2.medianBlur(cv2.absdiff(few, usual), _AROUND // 2 + 2)
+    grain, spread = (
+        cv2.resize(of.astype(np.float32) / 4, (paper.shape[1], paper.shape[0])) for of in (usual, spread)
     )
+    pen = cv2.dilate(_reduced(strength), np.ones((9, 9), np.uint8)).astype(np.float32)
+    least = np.maximum(grain + _NOISE * spread + 2, grain + _PEN * (pen - grain)).clip(_FAINTEST, 255)
     step = cv2.morphologyEx(paper, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     least = np.maximum(least, step.astype(np.float32) / _STEP)
     return cv2.resize(least.clip(0, 255).astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR)

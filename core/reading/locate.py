@@ -92,7 +92,7 @@ class _Strokes:
 def prepare(gray: np.ndarray) -> Prepared:
     """Every number in a HW uint8 picture of any size, dark on light or light on dark; none where there is none."""
     evened = even(gray)
-    seen = [_strokes(take_out_rules(ink.mask), ink) for ink in evened.inks]
+    seen = [_strokes(ink) for ink in evened.inks]
     found = _best(
         [
             candidate
@@ -103,20 +103,20 @@ def prepare(gray: np.ndarray) -> Prepared:
     )
     shown = np.zeros(evened.corrected.shape, np.uint8)
     foreign = np.zeros_like(shown)
-    for side, (strokes, ink) in enumerate(zip(seen, evened.inks, strict=True)):
+    for side, ink in enumerate(evened.inks):
         shown |= ink.mask
-        foreign |= _foreign(strokes, ink, found, side)
+        foreign |= _foreign(ink, found, side)
     places = [_in_picture(candidate, evened.scale) for candidate in found]
     return Prepared(evened.corrected, shown, foreign, evened.scale, _in_reading_order(places))
 
 
-def _foreign(strokes: _Strokes, ink: Ink, found: list[_Candidate], side: int) -> np.ndarray:
+def _foreign(ink: Ink, found: list[_Candidate], side: int) -> np.ndarray:
     """HW uint8: the ink of one side that is in no number; paper within a number of the other side is no ink at all."""
-    others = np.ones(len(strokes.left), np.uint8)
+    foreign = ink.mask.copy()
     for candidate in found:
         if candidate.side == side:
-            others[candidate.group] = 0
-    foreign = ink.mask & others[strokes.labels]
+            (left, top), (height, width) = candidate.corner, candidate.window.shape
+            foreign[top : top + height, left : left + width] &= 1 - candidate.window
     for candidate in found:
         if candidate.side != side:
             grown = 0.4 * candidate.tall
@@ -126,10 +126,13 @@ def _foreign(strokes: _Strokes, ink: Ink, found: list[_Candidate], side: int) ->
     return foreign
 
 
-def _strokes(mask: np.ndarray, ink: Ink) -> _Strokes:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
+def _strokes(ink: Ink) -> _Strokes:
+    count, labels, stats = _connected(ink.mask)
+    mask = take_out_rules(ink.mask, labels, stats)
+    if mask is not ink.mask:
+        count, labels, stats = _connected(mask)
     left, top, width, height, pixels = stats.astype(np.float32).T
-    where = np.flatnonzero(mask)
+    where = np.flatnonzero(mask.view(bool))
     label = labels.ravel()[where]
     strength = np.bincount(label, ink.strength.ravel()[where], count) / pixels
     gradient = ink.gradient.ravel()[where].astype(np.float32)
@@ -140,6 +143,11 @@ def _strokes(mask: np.ndarray, ink: Ink) -> _Strokes:
     thickness = 2 * pixels / (pixels - inside + 1e-6)
     measured = [value.astype(np.float32) for value in (strength, sharpness, thickness)]
     return _Strokes(labels, left, top, left + width, top + height, pixels, *measured)
+
+
+def _connected(mask: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
+    """How many pieces and the ground there are, the label image, and (n, 5) box and size of each."""
+    return cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)[:3]
 
 
 def _groups(strokes: _Strokes) -> list[list[np.ndarray]]:
@@ -286,7 +294,9 @@ class _Candidate:
 
     side: int
     """Which of the inks, dark or bright."""
-    group: np.ndarray
+    window: np.ndarray
+    """HW uint8: 1 on its own ink, in the part of the picture of which `corner` is left and top."""
+    corner: tuple[int, int]
     middle: tuple[float, float]
     wide: float
     tall: float
@@ -302,9 +312,11 @@ def _candidate(strokes: _Strokes, pieces: list[np.ndarray], ink: Ink, side: int)
     wanted[group] = 1
     window = wanted[strokes.labels[top:bottom, left:right]]
     angle = _tilt(boxes)
-    rows, columns = np.nonzero(window)
     cos, sin = np.cos(angle), np.sin(angle)
-    x, y = left + columns + 0.5, top + rows + 0.5
+    # Whatever the angle, what reaches farthest is the first or the last pixel of its row.
+    rows = np.flatnonzero(window.any(1))
+    first, last = window[rows].argmax(1), right - left - 1 - window[rows, ::-1].argmax(1)
+    x, y = np.concatenate([first, last]) + left + 0.5, np.concatenate([rows, rows]) + top + 0.5
     along, down = cos * x + sin * y, cos * y - sin * x
     a, b, c, d = along.min() - 0.5, along.max() + 0.5, down.min() - 0.5, down.max() + 0.5
     tall, wide = float(d - c), float(b - a)
@@ -318,7 +330,8 @@ def _candidate(strokes: _Strokes, pieces: list[np.ndarray], ink: Ink, side: int)
     middle = float(cos * x_middle - sin * y_middle), float(sin * x_middle + cos * y_middle)
     return _Candidate(
         side,
-        group,
+        window,
+        (int(left), int(top)),
         middle,
         wide,
         tall,
