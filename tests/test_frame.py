@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.data.frame import CONDITIONS, EMPTY_KINDS, Frame, make_empty, make_frame
+from core.data.frame import CONDITIONS, EMPTY_KINDS, Frame, make_empty, make_frame, strokes
 from core.data.mnist import Digits
 from core.data.scenery import HEIGHT, WIDTH
 
@@ -113,3 +113,12 @@ def test_unknown_names_are_refused_with_those_that_are_known(digits: Digits) -> 
         make_frame(digits, "fog", 0)
     with pytest.raises(ValueError, match="kind 'void' is unknown; try one of blank paper"):
         make_empty("void", 0)
+
+
+def test_a_thin_pen_breaks_no_digit(digits: Digits) -> None:
+    def pieces(ink: np.ndarray) -> int:
+        return cv2.connectedComponents(ink.astype(np.uint8))[0] - 1
+
+    whole = [image for image in digits.images[:200] if pieces(image > 40) == 1]
+    broken = sum(pieces(strokes(image, 2.0) > 0) != 1 for image in whole)
+    assert len(whole) > 150 and broken <= 1

@@ -167,8 +167,8 @@ def _write(digits: Digits, random: np.random.Generator) -> tuple[str, np.ndarray
     hand = random.uniform(0.9, 1.1)  # width to height
     pieces, places, right = [], [], 0.0
     for index in chosen.tolist():
-        strokes = _strokes(digits.images[index], pen)
-        left, top, wide, tall = cv2.boundingRect((strokes > 0).astype(np.uint8))
+        ink = strokes(digits.images[index], pen)
+        left, top, wide, tall = cv2.boundingRect((ink > 0).astype(np.uint8))
         # Wide digits are lower in MNIST, where all fit one square; a hand makes them nearly as tall as the others.
         size = _TALL / (0.4 * _TALL + 0.6 * max(tall, 0.6 * _TALL)) * random.normal(1, 0.05)
         across = size * hand
@@ -180,31 +180,38 @@ def _write(digits: Digits, random: np.random.Generator) -> tuple[str, np.ndarray
                 [0, size, base - size * (top + tall)],
             ]
         )
-        pieces.append((strokes, matrix, size))
+        pieces.append((ink, matrix, size))
         places.append(right + across * wide)
         right += across * wide + _TALL * (gap + random.normal(0, 0.03))
     shift = np.array([[0, 0, 0.5 * _TALL], [0, 0, 0]])
     shape = round(max(places) + _TALL), 2 * _TALL + _TALL // 4
     writing = np.full((shape[1], shape[0]), -1e3, np.float32)
-    for strokes, matrix, size in pieces:
-        distances = cv2.warpAffine(strokes * np.float32(size), matrix + shift, shape, borderValue=(-1e3,))
+    for ink, matrix, size in pieces:
+        distances = cv2.warpAffine(ink * np.float32(size), matrix + shift, shape, borderValue=(-1e3,))
         np.maximum(writing, distances, out=writing)
     return "".join(map(str, digits.labels[chosen].tolist())), writing
 
 
-def _strokes(image: np.ndarray, pen: float) -> np.ndarray:
-    """Distances to the edge of one digit's ink, drawn as with a pen of that half-width if the digit stays what it is."""
+def strokes(image: np.ndarray, pen: float) -> np.ndarray:
+    """Distances to the edge of a digit's ink, positive inside, 8 pixels to one of MNIST's (28, 28) uint8.
+
+    It is drawn as with a pen of that half-width, as far as the digit stays what it is.
+    """
     large = cv2.resize(image, None, fx=_FINE, fy=_FINE, interpolation=cv2.INTER_CUBIC)
-    large = cv2.GaussianBlur(large, (0, 0), 0.45 * _FINE)
-    ink = np.pad(large > 110, 2 * _FINE).astype(np.uint8)
+    large = np.pad(cv2.GaussianBlur(large, (0, 0), 0.45 * _FINE), 2 * _FINE)
+    pieces = cv2.connectedComponents((image > 40).astype(np.uint8))[0]
+    edge = 110
+    while cv2.connectedComponents((large > edge).astype(np.uint8))[0] > pieces and edge > 30:
+        edge -= 20  # a faint stroke is still a stroke
+    ink = (large > edge).astype(np.uint8)
     inside = cv2.distanceTransform(ink, cv2.DIST_L2, 5)
-    distances = inside - cv2.distanceTransform(1 - ink, cv2.DIST_L2, 5)
+    distances = cv2.GaussianBlur(inside - cv2.distanceTransform(1 - ink, cv2.DIST_L2, 5), (0, 0), 1.0)
     width = 2 * float(inside[ink > 0].mean())
     change = float(np.clip(pen - width, -0.5 * width, 0.4 * width))
-    shape = _topology(ink)
+    shape = _topology((distances > 0).astype(np.uint8))
     while abs(change) > 0.5 and _topology((distances + change > 0).astype(np.uint8)) != shape:
         change /= 2
-    return cv2.GaussianBlur(distances + np.float32(change), (0, 0), 0.15 * _FINE)
+    return distances + np.float32(change)
 
 
 def _topology(ink: np.ndarray) -> tuple[int, int]:
