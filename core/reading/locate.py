@@ -169,7 +169,11 @@ def _groups(strokes: _Strokes) -> list[list[np.ndarray]]:
     digit &= ~((strokes.thickness < _FINEST * longest) & (wide > 0.25 * tall) & (longest > 60))
     digit &= strokes.sharpness > _SHARP
     digit[0] = False
-    digit &= edges == 0 if (digit & (edges == 0)).any() else edges < 2
+    whole = digit & (edges == 0)
+    # The picture's edge may cut into a digit, but what lies around a sheet is there too.
+    digit &= (edges == 0) | (
+        (edges == 1) & (wide < tall) & (fill < 0.45) & (strokes.thickness < 0.2 * tall) | (edges < 2) & ~whole.any()
+    )
     piece = (strokes.pixels >= _PIECE) & (edges == 0) & (strokes.sharpness > _SHARP) & (tall < 0.5 * height)
     piece[0] = False
     index = np.flatnonzero(digit | piece)
@@ -188,6 +192,10 @@ def _groups(strokes: _Strokes) -> list[list[np.ndarray]]:
     ]
     together = _components(_neighbours(boxes, alike))
     groups = [[pieces[i] for i in np.flatnonzero(together == one)] for one in np.unique(together)]
+    if whole.any():  # what the edge of the picture cuts may belong to a number, and is none by itself
+        groups = [group for group in groups if whole[np.concatenate(group)].any()]
+    if not groups:
+        return []
     return [group for group, hollow in zip(groups, _hollow(strokes, groups), strict=True) if not hollow]
 
 
