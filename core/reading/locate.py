@@ -96,9 +96,9 @@ def prepare(gray: np.ndarray) -> Prepared:
     found = _best(
         [
             candidate
-            for side, (strokes, ink) in enumerate(zip(seen, evened.inks, strict=True))
+            for side, strokes in enumerate(seen)
             for pieces in _groups(strokes)
-            if (candidate := _candidate(strokes, pieces, ink, side)) is not None
+            if (candidate := _candidate(strokes, pieces, evened.inks, side)) is not None
         ]
     )
     shown = np.zeros(evened.corrected.shape, np.uint8)
@@ -172,7 +172,8 @@ def _groups(strokes: _Strokes) -> list[list[np.ndarray]]:
     whole = digit & (edges == 0)
     # The picture's edge may cut into a digit, but what lies around a sheet is there too.
     digit &= (edges == 0) | (
-        (edges == 1) & (wide < tall) & (fill < 0.45) & (strokes.thickness < 0.2 * tall) | (edges < 2) & ~whole.any()
+        (edges == 1) & (wide < tall) & (fill < 0.45) & (strokes.thickness < 0.2 * tall)
+        | (edges < 2) & ~whole.any()
     )
     piece = (strokes.pixels >= _PIECE) & (edges == 0) & (strokes.sharpness > _SHARP) & (tall < 0.5 * height)
     piece[0] = False
@@ -312,9 +313,9 @@ class _Candidate:
     score: float
 
 
-def _candidate(strokes: _Strokes, pieces: list[np.ndarray], ink: Ink, side: int) -> _Candidate | None:
+def _candidate(strokes: _Strokes, pieces: list[np.ndarray], inks: list[Ink], side: int) -> _Candidate | None:
     """The turned box around a group's ink; None if it is no number."""
-    boxes, group = _boxes(strokes, pieces), np.concatenate(pieces)
+    ink, boxes, group = inks[side], _boxes(strokes, pieces), np.concatenate(pieces)
     (left, top), (right, bottom) = boxes.min(0)[:2].astype(int), boxes.max(0)[2:].astype(int)
     wanted = np.zeros(len(strokes.left), np.uint8)
     wanted[group] = 1
@@ -333,6 +334,9 @@ def _candidate(strokes: _Strokes, pieces: list[np.ndarray], ink: Ink, side: int)
     thickness = 2 * cv2.distanceTransform(np.pad(window, 1), cv2.DIST_L2, 3).max()
     if thickness > _BOLDEST * tall:
         return None
+    likely = float(1 - thickness / (_BOLDEST * tall)) * (
+        1 - _enclosed((left, top, right, bottom), inks[1 - side].mask if len(inks) > 1 else None)
+    )
     contrast = cv2.mean(ink.strength[top:bottom, left:right], window)[0]
     x_middle, y_middle = (a + b) / 2, (c + d) / 2
     middle = float(cos * x_middle - sin * y_middle), float(sin * x_middle + cos * y_middle)
@@ -344,8 +348,19 @@ def _candidate(strokes: _Strokes, pieces: list[np.ndarray], ink: Ink, side: int)
         wide,
         tall,
         float(angle),
-        contrast * tall * float(1 - thickness / (_BOLDEST * tall)) ** 2,
+        contrast * tall * likely**2,
     )
+
+
+def _enclosed(box: tuple[int, int, int, int], other: np.ndarray | None) -> float:
+    """How much of a box's border lies on ink of the other side: paper between strokes is bounded by them."""
+    if other is None:
+        return 0.0
+    height, width = other.shape
+    left, top = max(box[0] - 2, 0), max(box[1] - 2, 0)
+    right, bottom = min(box[2] + 1, width - 1), min(box[3] + 1, height - 1)
+    across, down = other[[top, bottom], left : right + 1], other[top : bottom + 1, [left, right]]
+    return float((across.sum() + down.sum()) / (across.size + down.size))
 
 
 def _best(candidates: list[_Candidate]) -> list[_Candidate]:
