@@ -234,17 +234,21 @@ def _joined(strokes: _Strokes, index: np.ndarray) -> list[np.ndarray]:
     apart = np.maximum(top[:, None], top) - np.minimum(bottom[:, None], bottom)
     tall = np.maximum(bottom[:, None], bottom) - np.minimum(top[:, None], top)
     narrow = np.minimum(right - left, (right - left)[:, None])
-    belongs = (across > 0.5 * narrow) & (apart < 0.1 * tall)
+    belongs = (across > 0.5 * narrow) & (apart < 0.12 * tall)
     # So does a bar that is off its 5, or what a thin place in the ink cut off: small, close by, not below.
-    high, y, thick = bottom - top, (top + bottom) / 2, strokes.thickness[index]
+    wide, high = right - left, bottom - top
+    y, thick = (top + bottom) / 2, strokes.thickness[index]
     belongs |= (
         (high[:, None] < 0.6 * high)
         & (-across < 0.1 * high)
         & (apart < 0.05 * high)
         & (thick[:, None] > 0.3 * thick)
+        & (wide[:, None] < high)
         & (y[:, None] > top)
         & (y[:, None] < bottom)
     )
+    strength = strokes.strength[index]
+    belongs &= np.minimum(strength[:, None], strength) > _ALIKE[0] * np.maximum(strength[:, None], strength)
     parts = _components(belongs)
     return [index[parts == one] for one in np.unique(parts)]
 

@@ -52,7 +52,7 @@ def take_out_rules(mask: np.ndarray, labels: np.ndarray, stats: np.ndarray) -> n
         rest, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     )
     rest |= bridged & band & mask
-    return _bolder(rest, int(np.median(thickness[keep])) + 1) if keep.sum() >= _PATTERN else rest
+    return _bolder(rest, int(np.percentile(thickness[keep], 75)) + 2) if keep.sum() >= _PATTERN else rest
 
 
 def _bolder(mask: np.ndarray, size: int) -> np.ndarray:
