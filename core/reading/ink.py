@@ -32,6 +32,8 @@ class Ink:
     """HW uint8: 1 where that is enough for ink, lines and dirt included."""
     gradient: np.ndarray
     """HW uint8: how much gray levels change within a pixel's neighbours."""
+    light: np.ndarray
+    """HW uint8: the level of the paper under dark ink, of bright ink itself: what there is of light."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def even(gray: np.ndarray) -> Evened:
             strength = cv2.subtract(full, smooth) if paper is papers[0] else cv2.subtract(smooth, full)
             mask = cv2.compare(strength, _threshold(strength, paper), cv2.CMP_GT) // 255
             if 0 < cv2.countNonZero(mask) < _FULL * height * width:
-                inks.append(Ink(strength, mask, gradient))
+                inks.append(Ink(strength, mask, gradient, cv2.max(full, smooth)))
     inks.sort(key=lambda ink: -cv2.countNonZero(ink.mask))
     paper = np.where(skew > 0, papers[1], papers[0])
     full = cv2.resize(cv2.blur(paper, (5, 5)), (width, height), interpolation=cv2.INTER_LINEAR)

@@ -47,6 +47,11 @@ class Located:
     angle: float
     """Radians, clockwise as seen."""
 
+    @property
+    def upright(self) -> Box:
+        """The upright box around it."""
+        return _upright(self)
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -74,7 +79,7 @@ class _Strokes:
     bottom: np.ndarray
     pixels: np.ndarray
     strength: np.ndarray
-    """Mean gray levels that it stands out from the paper."""
+    """How far it stands out from the paper, in shares of the light there."""
     sharpness: np.ndarray
     """Gray levels by which its edge changes within a pixel's neighbours, in shares of its strength."""
     thickness: np.ndarray
@@ -141,7 +146,8 @@ def _strokes(ink: Ink) -> _Strokes:
     sharpness = edge / (strength + 1e-6)
     inside = np.bincount(label, cv2.erode(mask, np.ones((3, 3), np.uint8)).ravel()[where], count)
     thickness = 2 * pixels / (pixels - inside + 1e-6)
-    measured = [value.astype(np.float32) for value in (strength, sharpness, thickness)]
+    light = np.bincount(label, ink.light.ravel()[where], count) / pixels
+    measured = [value.astype(np.float32) for value in (strength / (light + 1), sharpness, thickness)]
     return _Strokes(labels, left, top, left + width, top + height, pixels, *measured)
 
 
@@ -425,10 +431,42 @@ _ACROSS = 0.9  # of the width: how far a rule line reaches
 
 
 def locate(gray: np.ndarray) -> Box | None:
-    """The box around all ink in a HW uint8 picture, either polarity; None where there is no ink.
+    """The box around all ink in a HW uint8 picture of one number, either polarity; None where there is no ink.
 
-    Specks are passed over, and so are rule lines, and what lies around the paper.
+    Specks are passed over, and so are rule lines, and what lies around the paper. A tight crop shows too little paper for
+    `prepare`; but where the box runs into the sides of the picture, and `prepare` finds a number well inside, that is it.
     """
+    box = _around_all(gray)
+    if box is None:
+        return None
+    height, width = gray.shape
+    touched = (box[0] <= 1) + (box[1] <= 1) + (box[2] >= width - 1) + (box[3] >= height - 1)
+    if touched < 3 and not (touched == 2 and width > 3 * height):
+        return box
+    places = [place for place in prepare(gray).places if abs(place.angle) < np.pi / 4]
+    if not places:
+        return box
+    left, top, right, bottom = max((_upright(place) for place in places), key=_area)
+    inside = left > 2 and top > 2 and right < width - 2 and bottom < height - 2
+    smaller = right - left < 0.6 * (box[2] - box[0]) and bottom - top < 0.85 * (box[3] - box[1])
+    return (left, top, right, bottom) if inside and smaller else box
+
+
+def _upright(place: Located) -> Box:
+    """The upright box around a turned one."""
+    left, top, right, bottom = place.box
+    cos, sin = abs(np.cos(place.angle)), abs(np.sin(place.angle))
+    wide, tall = right - left, bottom - top
+    across, down = (cos * wide + sin * tall) / 2, (sin * wide + cos * tall) / 2
+    x, y = (left + right) / 2, (top + bottom) / 2
+    return float(x - across), float(y - down), float(x + across), float(y + down)
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _around_all(gray: np.ndarray) -> Box | None:
     height, width = gray.shape
     scale = min(_WORKING_SIZE[0] / width, _WORKING_SIZE[1] / height, 1.0)
     size = max(round(width * scale), 1), max(round(height * scale), 1)

@@ -10,7 +10,8 @@ _ALWAYS = 0.6  # of the longer side: whatever reaches so far may hold lines
 _THIN = 0.04  # of the square of its reach: pixels of ink in what may be lines
 _SLENDER = 40  # times its thickness: how long a line is at least; a pen's stroke is bolder
 _THICKEST = 8  # pixels
-_MOSTLY = 0.4  # of what is left once lines are out
+_FINE = 5  # pixels: a pattern's lines are thinner than the edge of a sheet
+_MOSTLY = 0.6  # of what is left once lines are out
 _PATTERN = 3  # lines
 _FILLED = 0.6  # of a line's length on which ink must lie
 
@@ -52,7 +53,8 @@ def take_out_rules(mask: np.ndarray, labels: np.ndarray, stats: np.ndarray) -> n
         rest, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     )
     rest |= bridged & band & mask
-    return _bolder(rest, int(np.percentile(thickness[keep], 75)) + 2) if keep.sum() >= _PATTERN else rest
+    thin = thickness[keep & (thickness <= _FINE)]
+    return _bolder(rest, int(np.percentile(thin, 75)) + 2) if len(thin) >= _PATTERN else rest
 
 
 def _bolder(mask: np.ndarray, size: int) -> np.ndarray:
