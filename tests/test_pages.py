@@ -38,7 +38,9 @@ class Reading:
 
 
 @pytest.fixture
-def app(root: Path) -> AppTest:
+def app(root: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    # AppTest has no sessions, and so streamlit-webrtc must not look for this one.
+    monkeypatch.setattr("streamlit_webrtc.component.get_this_session_info", lambda: None)
     return AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=60).run()
 
 

@@ -31,6 +31,13 @@ DRAW: Final = Screen(
     "Write a number. It is read each time the pen leaves the paper, and you see where the model looked.",
 )
 
+WEBCAM: Final = Screen(
+    "read/webcam",
+    "Webcam",
+    ":material/videocam:",
+    "Hold a number up to the camera. It is found, read and explained while the video runs.",
+)
+
 PHOTO: Final = Screen(
     "read/photo",
     "Photo",
@@ -41,7 +48,7 @@ PHOTO: Final = Screen(
 # A page is listed here once its file exists (a test compares the two); the folder is the section's.
 SECTIONS: Final[dict[str, list[Screen]]] = {
     "Start": [HOME],
-    "Read": [DRAW, PHOTO],
+    "Read": [DRAW, WEBCAM, PHOTO],
 }
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,12 +52,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def run_app(script: Path, log: Path, **environment: str) -> Iterator[Server]:
+def run_app(
+    script: Path, log: Path, *, starter: Sequence[str] = ("-m", "streamlit"), **environment: str
+) -> Iterator[Server]:
     """`streamlit run script` on a free port, once it is healthy; stopped at the end whatever happens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={port}"]
+    command = [sys.executable, *starter, "run", str(script), f"--server.port={port}"]
     command += ["--server.address=127.0.0.1", "--server.headless=true", "--server.fileWatcherType=none"]
     variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     with log.open("wb") as out:

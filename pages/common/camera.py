@@ -1,0 +1,147 @@
+"""The visitor's camera: frames go to a function and what it returns is shown; the one file that knows streamlit-webrtc.
+
+Nothing beyond this machine is asked by default, which is enough for a browser on the same machine or network. A visitor
+behind another router needs a STUN or TURN server: name it in `.streamlit/secrets.toml`
+
+    [[ice_servers]]
+    urls = "turn:turn.example.org:3478"
+    username = "name"
+    credential = "password"
+
+or, as JSON, in the environment variable NUMBERS_ICE_SERVERS: [{"urls": "stun:stun.example.org:3478"}].
+"""
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any, Final
+
+import av
+import numpy as np
+import streamlit as st
+from streamlit_webrtc import WebRtcMode, webrtc_streamer
+from streamlit_webrtc.component import generate_frontend_component_key
+from streamlit_webrtc.config import Translations
+
+ICE_SERVERS: Final = "NUMBERS_ICE_SERVERS"
+
+_WANTED: Final[dict[str, Any]] = {
+    "video": {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 24, "max": 30}},
+    "audio": False,
+}
+_VIDEO: Final[dict[str, Any]] = {
+    "autoPlay": True,
+    "controls": False,
+    "muted": True,
+    "playsInline": True,
+    "style": {"width": "100%"},
+}
+_WORDS: Final[Translations] = {
+    "start": "Start",
+    "stop": "Stop",
+    "select_device": "Choose a camera",
+    "media_api_not_available": "This browser gives no camera to this page.",
+    "device_ask_permission": "Please allow the camera.",
+    "device_not_available": "No camera was found.",
+    "device_access_denied": "The camera was refused.",
+}
+
+
+def camera(show: Callable[[np.ndarray], np.ndarray], ended: Callable[[], None], *, key: str) -> bool:
+    """Show the camera with its Start button; whether it is playing.
+
+    `show` gets and returns HWC uint8 RGB frames, on WebRTC's thread; it must be quick. `ended` is called when the stream
+    ends, however it does: on the server's event loop. Neither may use Streamlit.
+    """
+    state = st.session_state
+    context = state.get(key)
+    if context is not None:
+        # The package drops a stream which it believes was not on the page for some runs, but it counts wrongly when
+        # reruns follow each other fast. The value of its widget is gone exactly when the page was left.
+        entered = generate_frontend_component_key(key) not in state
+        context._last_rendered_run_count = -10 if entered else None
+    context = webrtc_streamer(
+        key=key,
+        mode=WebRtcMode.SENDRECV,
+        rtc_configuration={"iceServers": ice_servers()},
+        media_stream_constraints=_WANTED,
+        video_frame_callback=_on_video(show),
+        on_video_ended=ended,
+        # On a thread of its own: the event loop serves every visitor.
+        async_processing=True,
+        sendback_audio=False,
+        media_toggle_controls=False,
+        video_html_attrs=_VIDEO,
+        translations=_WORDS,
+    )
+    return bool(context.state.playing)
+
+
+def ice_servers() -> list[dict[str, Any]]:
+    """The STUN and TURN servers that the environment or the secrets name; none by default. Raises `ValueError`."""
+    if text := os.environ.get(ICE_SERVERS, ""):
+        try:
+            servers = json.loads(text)
+        except ValueError as error:
+            raise ValueError(
+                f'{ICE_SERVERS} is not JSON ({error}); write it like [{{"urls": "stun:host:3478"}}]'
+            ) from error
+        where = ICE_SERVERS
+    else:
+        servers = list(st.secrets.get("ice_servers", [])) if st.secrets.load_if_toml_exists() else []
+        where = "ice_servers in .streamlit/secrets.toml"
+    if not isinstance(servers, list) or not all("urls" in server for server in servers):
+        raise ValueError(f'{where} must be a list of servers, each with its "urls"')
+    return [dict(server) for server in servers]
+
+
+def say_what_is_missing() -> None:
+    """In the browser, as soon as it is so: no secure page, no camera, no permission, and what to do about it."""
+    st.components.v2.component(
+        "camera_advice", html='<p role="alert" hidden></p>', css=_ADVICE_CSS, js=_ADVICE
+    )(key="camera-advice")
+
+
+def _on_video(show: Callable[[np.ndarray], np.ndarray]) -> Callable[[av.VideoFrame], av.VideoFrame]:
+    def on_frame(frame: av.VideoFrame) -> av.VideoFrame:
+        # On a thread of streamlit-webrtc. An error here would end it without a word and freeze the picture.
+        try:
+            return av.VideoFrame.from_ndarray(show(frame.to_ndarray(format="rgb24")), format="rgb24")
+        except Exception:
+            return frame
+
+    return on_frame
+
+
+_ADVICE_CSS: Final = """
+p { margin: 0; padding: .7rem .9rem; border-radius: 6px; border: 1px solid var(--st-border-color);
+    background: var(--st-secondary-background-color); color: var(--st-text-color); font-family: var(--st-font); }
+"""
+# Streamlit's own notes would need a rerun to appear; the browser knows at once.
+_ADVICE: Final = """
+export default function ({ parentElement }) {
+  const note = parentElement.querySelector('p');
+  const say = words => { note.textContent = words; note.hidden = !words; };
+  const media = navigator.mediaDevices;
+  if (!window.isSecureContext || !media) {
+    say('Browsers give a camera only to pages served over HTTPS or from your own machine. Open this app at ' +
+        'http://localhost, or have it served over HTTPS.');
+    return;
+  }
+  let permission;
+  const look = async () => {
+    try {
+      const cameras = (await media.enumerateDevices()).filter(device => device.kind === 'videoinput');
+      permission ??= await navigator.permissions.query({ name: 'camera' }).catch(() => ({ state: 'prompt' }));
+      permission.onchange = look;
+      if (!cameras.length) say('No camera was found. Plug one in, and close other programs that use it.');
+      else if (permission.state === 'denied')
+        say('The camera was refused. Allow it with the camera or lock sign beside the address, then press Start.');
+      else say('');
+    } catch { say(''); }
+  };
+  look();
+  media.addEventListener('devicechange', look);
+  return () => { media.removeEventListener('devicechange', look); if (permission) permission.onchange = null; };
+}
+"""
