@@ -48,9 +48,12 @@ class Evened:
     """Working pixels per picture pixel, at most 1."""
 
 
-def even(gray: np.ndarray) -> Evened:
-    """The ink of a HW uint8 picture, dark on light or light on dark, each region judged for itself."""
-    picture, scale = _at_working_size(gray)
+def even(gray: np.ndarray, shrink: float = 1.0) -> Evened:
+    """The ink of a HW uint8 picture, dark on light or light on dark, each region judged for itself.
+
+    `shrink` makes the working resolution so much lower than it would be.
+    """
+    picture, scale = _at_working_size(gray, shrink)
     height, width = picture.shape
     smooth = cv2.GaussianBlur(picture, (3, 3), 0)
     small = _reduced(smooth)
@@ -75,10 +78,10 @@ def even(gray: np.ndarray) -> Evened:
     return Evened(np.clip(corrected, 0, 1, out=corrected), inks, scale)
 
 
-def _at_working_size(gray: np.ndarray) -> tuple[np.ndarray, float]:
+def _at_working_size(gray: np.ndarray, shrink: float) -> tuple[np.ndarray, float]:
     height, width = gray.shape
     scale = max(_LONG_SIDE / max(height, width), _HEIGHT / height)
-    scale = min(scale, (_MOST_PIXELS / (height * width)) ** 0.5, 1.0)
+    scale = min(scale, (_MOST_PIXELS / (height * width)) ** 0.5, 1.0) * shrink
     if scale == 1.0:
         return gray, scale
     size = max(round(width * scale), 1), max(round(height * scale), 1)

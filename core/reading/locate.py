@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import torch
 
 from core.data.strip import FAINTEST_INK, paper
-from core.reading.ink import Ink, even
+from core.reading.ink import Evened, Ink, even
 from core.reading.rules import take_out_rules
 
 Box = tuple[float, float, float, float]
@@ -18,6 +18,8 @@ Box = tuple[float, float, float, float]
 MOST_PLACES = 12
 """Each place costs a reading; a picture full of writing has more than a person would point a camera at."""
 
+_LARGE = 0.35  # of the picture's height: a number whose strokes may be too bold to be seen whole
+_BOLD = 14  # pixels: strokes as thick as that may have parts that are
 _LOWEST = 9  # working pixels: the smallest digit
 _MOST_STROKES = 160  # that are compared with each other, the tallest
 _GAP = 1.4  # heights of the taller digit: what is farther apart is another number
@@ -31,11 +33,12 @@ _STEEPEST = np.tan(np.deg2rad(26.0))  # slope of a line of digits
 _UPRIGHT = (
     0.12  # squares of the height: how much a row is taken to be level unless its length tells otherwise
 )
+_CRISP = 4.5  # pixels of a stroke's thickness that change by its strength within a pixel's neighbours
 _PIECE = 8  # pixels of ink in a piece of a digit, at least
 _FINEST = 0.02  # of its size: thickness of a stroke
 _SHARP = 0.25  # of its strength: less change at a stroke's edge is a shade or a grain of wood
 _ALIKE = 0.5, 0.5, 0.3  # of the other's strength, sharpness, thickness: what has less is not of the same pen
-_BOLDEST = 0.36  # of the height: a thicker stroke is a blob
+_BOLDEST = 0.41  # of the height: a thicker stroke is a blob
 _LONGEST = 14.0  # heights: the longest number
 
 
@@ -96,7 +99,16 @@ class _Strokes:
 
 def prepare(gray: np.ndarray) -> Prepared:
     """Every number in a HW uint8 picture of any size, dark on light or light on dark; none where there is none."""
-    evened = even(gray)
+    fine, too_bold = _search(even(gray))
+    if not too_bold:
+        return fine
+    coarse, _ = _search(even(gray, shrink=0.5))
+    large = [place for place in coarse.places if place.box[3] - place.box[1] > _LARGE * gray.shape[0]]
+    return replace(coarse, places=large) if large else fine
+
+
+def _search(evened: Evened) -> tuple[Prepared, bool]:
+    """The numbers in an evened picture, and whether there is ink as of a large number with strokes too bold to be seen whole."""
     seen = [_strokes(ink) for ink in evened.inks]
     found = _best(
         [
@@ -109,26 +121,43 @@ def prepare(gray: np.ndarray) -> Prepared:
     shown = np.zeros(evened.corrected.shape, np.uint8)
     foreign = np.zeros_like(shown)
     for side, ink in enumerate(evened.inks):
-        shown |= ink.mask
-        foreign |= _foreign(ink, found, side)
+        mask, others = _seen(ink, found, side)
+        shown |= mask
+        foreign |= others
     places = [_in_picture(candidate, evened.scale) for candidate in found]
-    return Prepared(evened.corrected, shown, foreign, evened.scale, _in_reading_order(places))
+    prepared = Prepared(evened.corrected, shown, foreign, evened.scale, _in_reading_order(places))
+    return prepared, any(_too_bold(strokes, found, side) for side, strokes in enumerate(seen))
 
 
-def _foreign(ink: Ink, found: list[_Candidate], side: int) -> np.ndarray:
-    """HW uint8: the ink of one side that is in no number; paper within a number of the other side is no ink at all."""
-    foreign = ink.mask.copy()
+def _too_bold(strokes: _Strokes, found: list[_Candidate], side: int) -> bool:
+    bold = (strokes.thickness > _BOLD) & (
+        np.maximum(strokes.tall, strokes.wide) > _LARGE * len(strokes.labels)
+    )
+    bold[0] = False
     for candidate in found:
         if candidate.side == side:
-            (left, top), (height, width) = candidate.corner, candidate.window.shape
-            foreign[top : top + height, left : left + width] &= 1 - candidate.window
+            bold[candidate.group] = False
+    return bool(bold.any())
+
+
+def _seen(ink: Ink, found: list[_Candidate], side: int) -> tuple[np.ndarray, np.ndarray]:
+    """HW uint8 each: the ink of one side, and what of it is in no number.
+
+    Within a number of the other side it is no ink, but the paper between the strokes.
+    """
+    mask = ink.mask.copy()
     for candidate in found:
         if candidate.side != side:
             grown = 0.4 * candidate.tall
             size = candidate.wide + grown, candidate.tall + grown
             corners = cv2.boxPoints((candidate.middle, size, float(np.rad2deg(candidate.angle))))
-            cv2.fillConvexPoly(foreign, corners.round().astype(np.int32), (0,))
-    return foreign
+            cv2.fillConvexPoly(mask, corners.round().astype(np.int32), (0,))
+    foreign = mask.copy()
+    for candidate in found:
+        if candidate.side == side:
+            (left, top), (height, width) = candidate.corner, candidate.window.shape
+            foreign[top : top + height, left : left + width] &= 1 - candidate.window
+    return mask, foreign
 
 
 def _strokes(ink: Ink) -> _Strokes:
@@ -173,7 +202,8 @@ def _groups(strokes: _Strokes) -> list[list[np.ndarray]]:
     # An angle of a frame: thinner for its size than any pen writes.
     longest = np.maximum(tall, wide)
     digit &= ~((strokes.thickness < _FINEST * longest) & (wide > 0.25 * tall) & (longest > 60))
-    digit &= strokes.sharpness > _SHARP
+    # A bold stroke may have a soft edge, if it is not all edge.
+    digit &= (strokes.sharpness > _SHARP) | (strokes.sharpness * strokes.thickness > _CRISP)
     digit[0] = False
     whole = digit & (edges == 0)
     # The picture's edge may cut into a digit, but what lies around a sheet is there too.
@@ -313,6 +343,8 @@ class _Candidate:
 
     side: int
     """Which of the inks, dark or bright."""
+    group: np.ndarray
+    """Labels of its strokes."""
     window: np.ndarray
     """HW uint8: 1 on its own ink, in the part of the picture of which `corner` is left and top."""
     corner: tuple[int, int]
@@ -352,6 +384,7 @@ def _candidate(strokes: _Strokes, pieces: list[np.ndarray], inks: list[Ink], sid
     middle = float(cos * x_middle - sin * y_middle), float(sin * x_middle + cos * y_middle)
     return _Candidate(
         side,
+        group,
         window,
         (int(left), int(top)),
         middle,
