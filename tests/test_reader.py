@@ -237,18 +237,17 @@ def test_many_pictures_read_together_say_what_each_says_alone(
     monkeypatch.setattr("core.reading.reader._TOGETHER", 2)  # so that five strips are three batches
     pictures = [draw(text, size=(160, 500)).gray for text in NUMBERS]
     pictures.insert(2, np.full((60, 80), 255, np.uint8))
-    together = number_reader.read_many(pictures, single=True, with_attention=True)
-    assert [len(readings) for readings in together] == [1, 1, 0, 1, 1, 1]
-    for picture, readings in zip(pictures, together, strict=True):
-        for reading in readings:
-            alone = number_reader.read(picture)
-            assert reading.text == alone.text and abs(reading.probability - alone.probability) < 1e-3
-            assert np.allclose(reading.strip, alone.strip, atol=1e-4)
-            assert all(
-                overlap(one.box, other.box) > 0.95
-                for one, other in zip(reading.digits, alone.digits, strict=True)
-            )
-            assert np.allclose(reading.attention_maps, alone.attention_maps, atol=0.02)
+    together = number_reader.read_each(pictures, with_attention=True)
+    assert together[2].text == "" and together[2].box is None
+    for picture, reading in zip(pictures, together, strict=True):
+        alone = number_reader.read(picture)
+        assert reading.text == alone.text and abs(reading.probability - alone.probability) < 1e-3
+        assert np.allclose(reading.strip, alone.strip, atol=1e-4)
+        assert all(
+            overlap(one.box, other.box) > 0.95
+            for one, other in zip(reading.digits, alone.digits, strict=True)
+        )
+        assert np.allclose(reading.attention_maps, alone.attention_maps, atol=0.02)
 
 
 def test_of_several_numbers_in_each_of_many_pictures_every_one_is_read(number_reader: Reader) -> None:

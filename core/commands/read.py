@@ -68,7 +68,11 @@ def _read(
     show: Callable[[Path, Page, list[Reading]], str],
 ) -> None:
     """Read these pages together and print what they say."""
-    found = reader.read_many((page.picture for _, page in pages), single=single)
+    pictures = (page.picture for _, page in pages)
+    if single:
+        found = [[reading] if reading.text else [] for reading in reader.read_each(pictures)]
+    else:
+        found = reader.read_many(pictures)
     for (path, page), readings in zip(pages, found, strict=True):
         print(show(path, page, readings))
 

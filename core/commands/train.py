@@ -13,16 +13,21 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
+import torch
 from tqdm import tqdm
 
 from core.commands.arguments import explained, mnist_or_sample, run_settings
 from core.config import RunSettings
 from core.data.mnist import Mnist
-from core.model.checkpoint import Checkpoint, build, load_checkpoint, parameter_count
+from core.data.tiles import Finds
+from core.model.checkpoint import Checkpoint, CheckpointError, build, load_checkpoint, parameter_count
+from core.reading.finds import FRAMES, gather, load_finds, save_finds
 from core.training.engine import BEST, Epoch, Step, fit
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt(3)
 
+FINDS = "finds.npz"
+"""In a run's folder: what the finder of numbers took for one in frames without any."""
 LOG = "log.jsonl"
 """In a run's folder: one JSON object for each round and every 50 steps."""
 
@@ -55,6 +60,7 @@ def train(
 ) -> int:
     """Train with a progress bar. Ctrl-C saves at the next step and ends with the command that goes on."""
     _keep_memory()
+    finds = _finds(settings, mnist, folder) if settings.canvas.found_share else None
     size = parameter_count(build(settings))
     source = "the bundled SAMPLE of MNIST" if mnist.is_sample else "all of MNIST"
     print(
@@ -63,7 +69,7 @@ def train(
     # Closed here and not by the garbage collector, which would swallow a full disk.
     with (
         _Stop() as stopping,
-        contextlib.closing(fit(settings, mnist, folder, start=start, resume=resume)) as records,
+        contextlib.closing(fit(settings, mnist, folder, start=start, resume=resume, finds=finds)) as records,
         tqdm(total=settings.training.steps, unit="step", dynamic_ncols=True, smoothing=0.02) as bar,
     ):
         clean = ""
@@ -93,6 +99,24 @@ def train(
         return 130
     print(f"done; the best checkpoint is {folder / BEST}")
     return 0
+
+
+def _finds(settings: RunSettings, mnist: Mnist, folder: Path) -> Finds:
+    """Those of this training's folder, or new ones, which it keeps there."""
+    path = folder / FINDS
+    if path.exists():
+        return load_finds(path)
+    torch.set_num_threads(settings.training.threads)
+    finds = None
+    with tqdm(total=FRAMES, unit="frame", dynamic_ncols=True, desc="searching frames without numbers") as bar:
+        for searched, so_far in gather(mnist.split("train"), settings.canvas):
+            finds = so_far
+            bar.update(searched - bar.n)
+    if finds is None:
+        raise CheckpointError("nothing was found in the frames that were searched; set found_share to 0")
+    folder.mkdir(parents=True, exist_ok=True)
+    save_finds(path, finds)
+    return finds
 
 
 def _keep_memory() -> None:

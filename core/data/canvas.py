@@ -117,6 +117,10 @@ def make_canvases(
     ink[doodled] = torch.maximum(ink[doodled], doodles)
     shown[doodled] = _first_and_last(ink[doodled].amax(1))
     pictures, extents = photograph(ink, strengths, shown.float(), generator)
+    if tiles.finds is not None and settings.found_share:
+        replaced = empty & (torch.rand(count, generator=generator) < settings.found_share)
+        some = torch.randint(len(tiles.finds.extents), (int(replaced.sum()),), generator=generator)
+        pictures[replaced, 0], extents[replaced] = tiles.finds.pictures[some], tiles.finds.extents[some]
     labels = tiles.labels[chosen] * (filled & ~empty[:, None])
     return Canvases(pictures, extents, labels, torch.where(empty, 0, slots), boxes, strengths)
 

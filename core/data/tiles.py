@@ -25,6 +25,21 @@ _INK = 48  # a pixel at least this bright belongs to the stroke, not to its blur
 
 
 @dataclass(frozen=True)
+class Finds:
+    """Pictures at the strip's size of what was taken for a number and is none, ready for `strip`."""
+
+    pictures: Float[Tensor, "n h w"]
+    """Gray, 0 to 1."""
+    extents: Float[Tensor, "n 2"]
+    """First column that shows something, and the first behind it that does not."""
+
+    @classmethod
+    def of(cls, pictures: np.ndarray, extents: np.ndarray) -> Finds:
+        """From float32 arrays (n, h, w) and (n, 2)."""
+        return cls(torch.from_numpy(pictures), torch.from_numpy(extents))
+
+
+@dataclass(frozen=True)
 class Tiles:
     """A stock of tiles: MNIST's digits, then those of other hands, then what is no digit."""
 
@@ -39,6 +54,8 @@ class Tiles:
 
     penned_count: int = 0
     """How many digits, the last of them, are of `core.data.hands`."""
+    finds: Finds | None = None
+    """What the finder of numbers took for one; None where no frames were searched."""
 
     @property
     def digit_count(self) -> int:

@@ -99,15 +99,28 @@ class _Strokes:
 
 def prepare(gray: np.ndarray) -> Prepared:
     """Every number in a HW uint8 picture of any size, dark on light or light on dark; none where there is none."""
-    fine, too_bold = _search(even(gray))
+    fine, found, too_bold = _search(even(gray))
     if not too_bold:
         return fine
-    coarse, _ = _search(even(gray, shrink=0.5))
-    large = [place for place in coarse.places if place.box[3] - place.box[1] > _LARGE * gray.shape[0]]
+    coarse, again, _ = _search(even(gray, shrink=0.5))
+    height = _LARGE * len(coarse.corrected)
+    large = [
+        place
+        for place, candidate in zip(coarse.places, again, strict=True)
+        if candidate.tall > height and not any(_rivals(small, candidate) for small in found)
+    ]
     return replace(coarse, places=large) if large else fine
 
 
-def _search(evened: Evened) -> tuple[Prepared, bool]:
+def _rivals(small: _Candidate, large: _Candidate) -> bool:
+    """Whether what was found in the picture is more like writing than what covers it in the picture of half the size."""
+    doubled = replace(
+        large, middle=(2 * large.middle[0], 2 * large.middle[1]), wide=2 * large.wide, tall=2 * large.tall
+    )
+    return bool(_within([small, doubled])[0, 1]) and small.slenderness > large.slenderness
+
+
+def _search(evened: Evened) -> tuple[Prepared, list[_Candidate], bool]:
     """The numbers in an evened picture, and whether there is ink as of a large number with strokes too bold to be seen whole."""
     seen = [_strokes(ink) for ink in evened.inks]
     found = _best(
@@ -124,9 +137,10 @@ def _search(evened: Evened) -> tuple[Prepared, bool]:
         mask, others = _seen(ink, found, side)
         shown |= mask
         foreign |= others
+    found = _in_reading_order(found)
     places = [_in_picture(candidate, evened.scale) for candidate in found]
-    prepared = Prepared(evened.corrected, shown, foreign, evened.scale, _in_reading_order(places))
-    return prepared, any(_too_bold(strokes, found, side) for side, strokes in enumerate(seen))
+    prepared = Prepared(evened.corrected, shown, foreign, evened.scale, places)
+    return prepared, found, any(_too_bold(strokes, found, side) for side, strokes in enumerate(seen))
 
 
 def _too_bold(strokes: _Strokes, found: list[_Candidate], side: int) -> bool:
@@ -352,7 +366,15 @@ class _Candidate:
     wide: float
     tall: float
     angle: float
-    score: float
+    contrast: float
+    """Gray levels."""
+    thickness: float
+    """Pixels across its boldest part."""
+
+    @property
+    def slenderness(self) -> float:
+        """How much it is like writing: strokes are thin, and what lies between them is not; and how large and clear it is."""
+        return (self.contrast * self.tall) ** 0.5 * self.tall / self.thickness
 
 
 def _candidate(strokes: _Strokes, pieces: list[np.ndarray], inks: list[Ink], side: int) -> _Candidate | None:
@@ -376,9 +398,6 @@ def _candidate(strokes: _Strokes, pieces: list[np.ndarray], inks: list[Ink], sid
     thickness = 2 * cv2.distanceTransform(np.pad(window, 1), cv2.DIST_L2, 3).max()
     if thickness > _BOLDEST * tall:
         return None
-    likely = float(1 - thickness / (_BOLDEST * tall)) * (
-        1 - _enclosed((left, top, right, bottom), inks[1 - side].mask if len(inks) > 1 else None)
-    )
     contrast = cv2.mean(ink.strength[top:bottom, left:right], window)[0]
     x_middle, y_middle = (a + b) / 2, (c + d) / 2
     middle = float(cos * x_middle - sin * y_middle), float(sin * x_middle + cos * y_middle)
@@ -391,35 +410,38 @@ def _candidate(strokes: _Strokes, pieces: list[np.ndarray], inks: list[Ink], sid
         wide,
         tall,
         float(angle),
-        contrast * tall * likely**2,
+        contrast,
+        float(thickness),
     )
 
 
-def _enclosed(box: tuple[int, int, int, int], other: np.ndarray | None) -> float:
-    """How much of a box's border lies on ink of the other side: paper between strokes is bounded by them."""
-    if other is None:
-        return 0.0
-    height, width = other.shape
-    left, top = max(box[0] - 2, 0), max(box[1] - 2, 0)
-    right, bottom = min(box[2] + 1, width - 1), min(box[3] + 1, height - 1)
-    across, down = other[[top, bottom], left : right + 1], other[top : bottom + 1, [left, right]]
-    return float((across.sum() + down.sum()) / (across.size + down.size))
-
-
 def _best(candidates: list[_Candidate]) -> list[_Candidate]:
-    """The most likely ones; of two in one place only the better: between dark strokes paper looks like bright ink."""
-    best: list[_Candidate] = []
-    for candidate in sorted(candidates, key=lambda each: -each.score):
-        if not any(_within(candidate, other) for other in best):
-            best.append(candidate)
-    return best[:MOST_PLACES]
+    """The most likely ones, one in a place: between dark strokes paper looks like bright ink, and there is dirt in a 0."""
+    candidates = sorted(candidates, key=lambda each: -each.contrast * each.tall)[: 3 * MOST_PLACES]
+    if not candidates:
+        return []
+    within = _within(candidates)
+    side = np.array([candidate.side for candidate in candidates])
+    slender = np.array([candidate.slenderness for candidate in candidates])
+    beaten = (within | within.T) & (side[:, None] != side) & (slender[:, None] < slender)
+    kept: list[int] = []
+    for index in np.flatnonzero(~beaten.any(1)).tolist():
+        if not within[index, kept].any():
+            kept.append(index)
+    return [candidates[index] for index in kept[:MOST_PLACES]]
 
 
-def _within(candidate: _Candidate, other: _Candidate) -> bool:
-    cos, sin = np.cos(other.angle), np.sin(other.angle)
-    x, y = candidate.middle[0] - other.middle[0], candidate.middle[1] - other.middle[1]
-    along, down = cos * x + sin * y, cos * y - sin * x
-    return bool(abs(along) < 0.5 * other.wide and abs(down) < 0.5 * other.tall)
+def _within(candidates: list[_Candidate]) -> np.ndarray:
+    """(n, n) bool: whether the middle of the first lies in the box of the second."""
+    x, y = np.array([candidate.middle for candidate in candidates]).T
+    wide = np.array([candidate.wide for candidate in candidates])
+    tall = np.array([candidate.tall for candidate in candidates])
+    angle = np.array([candidate.angle for candidate in candidates])
+    cos, sin = np.cos(angle), np.sin(angle)
+    x, y = x[:, None] - x, y[:, None] - y
+    inside = (np.abs(cos * x + sin * y) < wide / 2) & (np.abs(cos * y - sin * x) < tall / 2)
+    np.fill_diagonal(inside, False)
+    return np.asarray(inside)
 
 
 def _in_picture(candidate: _Candidate, scale: float) -> Located:
@@ -438,17 +460,15 @@ def _tilt(boxes: np.ndarray) -> float:
     return float(np.arctan((weight @ (x * y)) / (weight @ (x * x) + _UPRIGHT / len(boxes))))
 
 
-def _in_reading_order(places: list[Located]) -> list[Located]:
-    """Lines from top to bottom: a place that starts a line takes all with it whose middles are level with it."""
-    left = sorted(places, key=lambda place: place.box[1] + place.box[3])
-    ordered: list[Located] = []
+def _in_reading_order(candidates: list[_Candidate]) -> list[_Candidate]:
+    """Lines from top to bottom: what starts a line takes all with it whose middles are level with it."""
+    left = sorted(candidates, key=lambda each: each.middle[1])
+    ordered: list[_Candidate] = []
     while left:
         first = left[0]
-        tall = first.box[3] - first.box[1]
-        middle = (first.box[1] + first.box[3]) / 2
-        line = [p for p in left if abs((p.box[1] + p.box[3]) / 2 - middle) < 0.5 * tall]
-        ordered += sorted(line, key=lambda place: place.box[0])
-        left = [p for p in left if p not in line]
+        line = [each for each in left if abs(each.middle[1] - first.middle[1]) < 0.5 * first.tall]
+        ordered += sorted(line, key=lambda each: each.middle[0])
+        left = [each for each in left if all(each is not other for other in line)]
     return ordered
 
 

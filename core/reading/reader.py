@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -18,11 +19,30 @@ from core import vocab
 from core.data.strip import Placement, fit, strip
 from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint
 from core.model.output import Attentions, Output
-from core.reading.locate import Box, Located, locate, prepare
+from core.reading.crop import crop
+from core.reading.locate import Box, locate, prepare
 from core.reading.picture import Picture, as_gray, as_rgb
 from core.reading.reading import Attention, DigitReading, Reading
 
 _TOGETHER = 32  # strips that go through the model at once; more gain nothing
+
+
+LEAST_SURE = 0.5
+"""Of a frame, the reader claims a number only where it is at least as likely right as wrong."""
+
+
+@dataclass(frozen=True)
+class _Spot:
+    """A place in one of the pictures, ready for `strip`."""
+
+    picture_index: int
+    box: Box
+    picture: np.ndarray
+    extents: tuple[float, float]
+    placement: Placement
+    size: tuple[int, int]
+    milliseconds: float
+    """Until here, since its picture came."""
 
 
 class Reader:
@@ -48,90 +68,95 @@ class Reader:
         return cls(load_checkpoint(Path(path) if path is not None else BUNDLED / f"{kind}.safetensors"))
 
     def read(self, image: Picture, *, with_attention: bool = True) -> Reading:
-        """The number in a picture (HW or HWC uint8 array or PIL image; dark on light or light on dark).
+        """The number that a picture is of (HW or HWC uint8 array or PIL image; dark on light or light on dark).
 
         A picture without ink gives a reading with an empty text, and so does ink that the model takes for no number. Raises `PictureError`.
         """
-        started = time.perf_counter()
-        gray = as_gray(as_rgb(image))
-        size = gray.shape[1], gray.shape[0]
-        canvas = self.settings.canvas
-        box = locate(gray)
-        if box is None:
-            blank = np.zeros((canvas.height, canvas.width), np.float32)
-            elapsed = _milliseconds(started)
-            timings = {"prepare": elapsed, "model": 0.0, "total": elapsed}
-            return Reading("", 1.0, (), blank, Placement(0.0, 0.0, 1.0), None, size, None, timings)
-        picture, extents, placement = fit(gray, box, canvas.height, canvas.width)
-        with torch.inference_mode():
-            seen = strip(torch.from_numpy(picture)[None, None], torch.tensor([extents], dtype=torch.float32))
-            prepared = time.perf_counter()
-            output = self.model.read(seen, with_weights=with_attention)
-        timings = {"prepare": 1e3 * (prepared - started), "model": _milliseconds(prepared)}
-        digits, probability = self._digits(output, placement, box, size)
-        return Reading(
-            text="".join(str(digit.value) for digit in digits),
-            probability=probability,
-            digits=digits,
-            strip=seen[0, 0].numpy(),
-            placement=placement,
-            box=box,
-            size=size,
-            attention=self._attention(output, len(digits)) if with_attention else None,
-            timings=timings | {"total": _milliseconds(started)},
-        )
+        return self.read_each([image], with_attention=with_attention)[0]
 
-    def read_all(self, image: Picture, *, with_attention: bool = True) -> list[Reading]:
-        """Every number in a picture, each with its box in it, in reading order. Raises `PictureError`."""
-        reading = self.read(image, with_attention=with_attention)
-        return [reading] if reading.text else []
-
-    def read_many(
-        self, images: Iterable[Picture], *, single: bool = False, with_attention: bool = False
-    ) -> list[list[Reading]]:
-        """Every number in each of several pictures, as `read_all` finds them; or with `single` what `read` sees in each.
-
-        The strips go through the model together, which takes a third of the time. Only what was read as a number is
-        returned. Raises `PictureError`.
-        """
-        canvas = self.settings.canvas
-        pictures, extents, found = [], [], []
-        readings: list[list[Reading]] = []
-        for image in images:
+    def read_each(self, images: Iterable[Picture], *, with_attention: bool = False) -> list[Reading]:
+        """What `read` sees in each of several pictures, whose strips go through the model together."""
+        spots: list[_Spot] = []
+        readings: list[Reading | None] = []
+        for number, image in enumerate(images):
             started = time.perf_counter()
             gray = as_gray(as_rgb(image))
-            box = locate(gray) if single else None
-            places = ([Located(box, 0.0)] if box else []) if single else prepare(gray).places
-            for place in places:
-                picture, seen, placement = fit(gray, place.box, canvas.height, canvas.width, place.angle)
-                pictures.append(torch.from_numpy(picture))
-                extents.append(seen)
-                found.append((len(readings), place.box, placement, gray.shape[::-1], _milliseconds(started)))
-            readings.append([])
-        for first in range(0, len(found), _TOGETHER):
-            some = slice(first, first + _TOGETHER)
+            box = locate(gray)
+            if box is not None:
+                shown = fit(gray, box, self.settings.canvas.height, self.settings.canvas.width)
+                spots.append(_Spot(number, box, *shown, gray.shape[::-1], _milliseconds(started)))
+            readings.append(None if box is not None else self._nothing(gray.shape[::-1], started))
+        for spot, reading in zip(spots, self._read(spots, with_attention), strict=True):
+            readings[spot.picture_index] = reading
+        return [reading for reading in readings if reading is not None]
+
+    def read_all(
+        self, image: Picture, *, with_attention: bool = True, at_least: float = LEAST_SURE
+    ) -> list[Reading]:
+        """Every number in a frame or photo, each with its box in it, in reading order; none where there is none.
+
+        What the model is less sure of than `at_least` (a probability, 0 to 1) is not claimed. Raises `PictureError`.
+        """
+        return self.read_many([image], with_attention=with_attention, at_least=at_least)[0]
+
+    def read_many(
+        self, images: Iterable[Picture], *, with_attention: bool = False, at_least: float = LEAST_SURE
+    ) -> list[list[Reading]]:
+        """What `read_all` finds in each of several pictures; the strips go through the model together, in a third of the time."""
+        spots: list[_Spot] = []
+        found: list[list[Reading]] = []
+        for number, image in enumerate(images):
+            started = time.perf_counter()
+            gray = as_gray(as_rgb(image))
+            prepared = prepare(gray)
+            for place in prepared.places:
+                shown = crop(gray, prepared, place, self.settings.canvas.height, self.settings.canvas.width)
+                spots.append(
+                    _Spot(
+                        number, _within(place.upright, gray), *shown, gray.shape[::-1], _milliseconds(started)
+                    )
+                )
+            found.append([])
+        for spot, reading in zip(spots, self._read(spots, with_attention), strict=True):
+            if reading.text and reading.probability >= at_least:
+                found[spot.picture_index].append(reading)
+        return found
+
+    def _nothing(self, size: tuple[int, int], started: float) -> Reading:
+        """Of a picture without ink."""
+        blank = np.zeros((self.settings.canvas.height, self.settings.canvas.width), np.float32)
+        elapsed = _milliseconds(started)
+        timings = {"prepare": elapsed, "model": 0.0, "total": elapsed}
+        return Reading("", 1.0, (), blank, Placement(0.0, 0.0, 1.0), None, size, None, timings)
+
+    def _read(self, spots: list[_Spot], with_attention: bool) -> list[Reading]:
+        readings = []
+        for first in range(0, len(spots), _TOGETHER):
+            some = spots[first : first + _TOGETHER]
             started = time.perf_counter()
             with torch.inference_mode():
-                strips = strip(torch.stack(pictures[some])[:, None], torch.tensor(extents[some]))
+                pictures = torch.from_numpy(np.stack([spot.picture for spot in some])[:, None])
+                strips = strip(pictures, torch.tensor([spot.extents for spot in some]))
+                stripped = _milliseconds(started) / len(some)
                 output = self.model.read(strips, with_weights=with_attention)
-            model = _milliseconds(started) / len(strips)
-            for row, (picture_index, box, placement, size, prepared) in enumerate(found[some]):
+            model = _milliseconds(started) / len(some) - stripped
+            for row, spot in enumerate(some):
                 one = _row(output, row)
-                digits, probability = self._digits(one, placement, box, size)
-                if digits:
-                    readings[picture_index].append(
-                        Reading(
-                            text="".join(str(digit.value) for digit in digits),
-                            probability=probability,
-                            digits=digits,
-                            strip=strips[row, 0].numpy(),
-                            placement=placement,
-                            box=box,
-                            size=size,
-                            attention=self._attention(one, len(digits)) if with_attention else None,
-                            timings={"prepare": prepared, "model": model, "total": prepared + model},
-                        )
+                digits, probability = self._digits(one, spot.placement, spot.box, spot.size)
+                prepared = spot.milliseconds + stripped
+                readings.append(
+                    Reading(
+                        text="".join(str(digit.value) for digit in digits),
+                        probability=probability,
+                        digits=digits,
+                        strip=strips[row, 0].numpy(),
+                        placement=spot.placement,
+                        box=spot.box,
+                        size=spot.size,
+                        attention=self._attention(one, len(digits)) if with_attention else None,
+                        timings={"prepare": prepared, "model": model, "total": prepared + model},
                     )
+                )
         return readings
 
     def _digits(
@@ -173,6 +198,13 @@ class Reader:
             if found.decoder
             else np.zeros((0, 0, 0, 0), np.float32),
         )
+
+
+def _within(box: Box, gray: np.ndarray) -> Box:
+    """What of a box lies in the picture."""
+    height, width = gray.shape
+    left, top, right, bottom = box
+    return max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
 
 
 def _row(output: Output, row: int) -> Output:

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -19,7 +19,7 @@ from core.config import CanvasSettings, RunSettings, TrainingSettings, validated
 from core.data.canvas import Canvases, make_canvases
 from core.data.mnist import Mnist
 from core.data.strip import strip
-from core.data.tiles import Tiles, make_tiles
+from core.data.tiles import Finds, Tiles, make_tiles
 from core.model.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -79,9 +79,11 @@ def fit(
     *,
     start: Checkpoint | None = None,
     resume: bool = False,
+    finds: Finds | None = None,
 ) -> Generator[Step | Epoch, None, None]:
     """Train, and yield a record for each step and round. `folder` receives `STATE` and `BEST`.
 
+    `finds` are shown on the settings' `found_share` of empty canvases.
     With `start` the model begins with the weights of a checkpoint of the same model settings, not with random ones.
 
     Every batch follows from the seed and its step alone, so a training that was cut off anywhere goes on from its last
@@ -107,6 +109,7 @@ def fit(
             f"{folder} already holds a training; pass --resume to go on with it, or choose another folder"
         )
     learn, check = make_tiles(mnist.split("train")), make_tiles(mnist.split("validation"))
+    learn = replace(learn, finds=finds)
     started = time.perf_counter() - progress.seconds
 
     try:

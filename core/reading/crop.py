@@ -1,0 +1,49 @@
+"""A prepared picture and a place in it in, the number alone at the strip's size out: what else lies there is painted over."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from core.data.strip import Placement, fit
+from core.reading.locate import Located, Prepared
+
+_AROUND = 11  # strip pixels, odd: as far as the paper is taken from that is painted over other things
+_TOUCHED = 0.15  # of a pixel: more of something else, and it is painted over
+
+
+def crop(
+    gray: np.ndarray, prepared: Prepared, place: Located, height: int, width: int
+) -> tuple[np.ndarray, tuple[float, float], Placement]:
+    """As `core.data.strip.fit`: the (height, width) float32 picture, 0 to 1, of the number at `place`, its extents and placement.
+
+    Lines, neighbours and dirt that `prepare` found near the number get the level of the paper beside them.
+    """
+    picture, extents, placement = fit(gray, place.box, height, width, place.angle)
+    foreign, ink = (
+        _on_strip(mask, prepared.scale, placement, height, width) for mask in (prepared.foreign, prepared.ink)
+    )
+    covered: np.ndarray = (foreign > _TOUCHED).astype(np.uint8)
+    if not covered.any():
+        return picture, extents, placement
+    # The number's own strokes are never touched, nor do soft sides of what is painted over count as paper.
+    around = np.ones((3, 3), np.uint8)
+    own = cv2.dilate((ink - foreign > _TOUCHED).astype(np.uint8), around) > 0
+    covered = (cv2.dilate(covered, around) > 0) & ~own
+    paper = (~covered & ~own).astype(np.float32)
+    if not paper.any():
+        return picture, extents, placement
+    size = (_AROUND, _AROUND)
+    near = cv2.blur(picture * paper, size) / (cv2.blur(paper, size) + 1e-6)
+    anywhere = float((picture * paper).sum() / paper.sum())
+    level = np.where(cv2.blur(paper, size) > 0.02, near, anywhere)
+    return np.where(covered, level, picture).astype(np.float32), extents, placement
+
+
+def _on_strip(mask: np.ndarray, scale: float, placement: Placement, height: int, width: int) -> np.ndarray:
+    """A mask at the working resolution as shares of the strip's pixels, (height, width) float32."""
+    to_mask = placement.to_picture() * scale
+    to_mask[:, 2] += to_mask[:, :2] @ (0.5, 0.5) - 0.5
+    return cv2.warpAffine(
+        mask.astype(np.float32), to_mask, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
