@@ -42,8 +42,28 @@ def crop(
 
 def _on_strip(mask: np.ndarray, scale: float, placement: Placement, height: int, width: int) -> np.ndarray:
     """A mask at the working resolution as shares of the strip's pixels, (height, width) float32."""
-    to_mask = placement.to_picture() * scale
-    to_mask[:, 2] += to_mask[:, :2] @ (0.5, 0.5) - 0.5
-    return cv2.warpAffine(
-        mask.astype(np.float32), to_mask, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    corners = placement.outline((0.0, 0.0, float(width), float(height))) * scale
+    size = mask.shape[1], mask.shape[0]
+    (left, top), (right, bottom) = (
+        (corner + side).astype(int).clip(0, size)
+        for corner, side in ((corners.min(0), -4), (corners.max(0), 5))
     )
+    if right <= left or bottom <= top:
+        return np.zeros((height, width), np.float32)
+    window = 255 * mask[top:bottom, left:right]
+    reach = max(
+        round(placement.scale * scale), 1
+    )  # mask pixels in a strip's, or thin lines would fall between
+    if reach > 1:
+        window = cv2.blur(window, (reach, reach))
+    to_window = placement.to_picture() * scale
+    to_window[:, 2] += to_window[:, :2] @ (0.5, 0.5) - (left, top) - 0.5
+    # Beyond the picture's edge a mask goes on as `fit` lets the picture go on.
+    on_strip = cv2.warpAffine(
+        window,
+        to_window,
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return on_strip.astype(np.float32) / 255
