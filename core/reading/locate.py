@@ -27,7 +27,7 @@ _SIMILAR = 0.4  # of the taller one's height: the shortest digit in a number
 _THIN = 0.25  # of the box around it: pixels of ink in a frame
 _ENCLOSED = 0.15  # of the frame's height: more than dirt in a 0
 _SMALLER = 0.6  # of the height of what it stands in: a number, and no digit that was left out
-_SPARSE = 0.08  # of its box: less ink than in any number
+_EMPTY = 0.02  # share of ink in the middle of a frame
 _BAR = 0.65  # the same where the taller is a bar
 _STEEPEST = np.tan(np.deg2rad(26.0))  # slope of a line of digits
 _UPRIGHT = (
@@ -115,9 +115,13 @@ def prepare(gray: np.ndarray) -> Prepared:
 def _rivals(small: _Candidate, large: _Candidate) -> bool:
     """Whether what was found in the picture is more like writing than what covers it in the picture of half the size."""
     doubled = replace(
-        large, middle=(2 * large.middle[0], 2 * large.middle[1]), wide=2 * large.wide, tall=2 * large.tall
+        large,
+        middle=(2 * large.middle[0], 2 * large.middle[1]),
+        wide=2 * large.wide,
+        tall=2 * large.tall,
+        thickness=2 * large.thickness,
     )
-    return bool(_within([small, doubled])[0, 1]) and small.slenderness > large.slenderness
+    return bool(_within([small, doubled])[0, 1]) and small.slenderness > doubled.slenderness
 
 
 def _search(evened: Evened) -> tuple[Prepared, list[_Candidate], bool]:
@@ -245,19 +249,7 @@ def _groups(strokes: _Strokes) -> list[list[np.ndarray]]:
     groups = [[pieces[i] for i in np.flatnonzero(together == one)] for one in np.unique(together)]
     if whole.any():  # what the edge of the picture cuts may belong to a number, and is none by itself
         groups = [group for group in groups if whole[np.concatenate(group)].any()]
-    if not groups:
-        return []
-    return [group for group, hollow in zip(groups, _hollow(strokes, groups), strict=True) if not hollow]
-
-
-def _hollow(strokes: _Strokes, groups: list[list[np.ndarray]]) -> np.ndarray:
-    """(n,) bool: groups around smaller groups are two sides of a sheet, or of a box."""
-    left, top, right, bottom = _boxes(strokes, [np.concatenate(group) for group in groups]).T
-    x, y, tall = (left + right) / 2, (top + bottom) / 2, bottom - top
-    holds = (x > left[:, None]) & (x < right[:, None]) & (y > top[:, None]) & (y < bottom[:, None])
-    smaller = (tall > _ENCLOSED * tall[:, None]) & (tall < _SMALLER * tall[:, None])
-    pixels = np.array([strokes.pixels[np.concatenate(group)].sum() for group in groups])
-    return np.asarray((holds & smaller).any(1) & (pixels < _SPARSE * (right - left) * tall))
+    return groups
 
 
 def _boxes(strokes: _Strokes, pieces: list[np.ndarray]) -> np.ndarray:
@@ -297,6 +289,14 @@ def _joined(strokes: _Strokes, index: np.ndarray) -> list[np.ndarray]:
         & (y[:, None] > top)
         & (y[:, None] < bottom)
     )
+    # What lies wholly in the box of another makes it no larger, and that may be a frame.
+    inside = (
+        (left >= left[:, None])
+        & (right <= right[:, None])
+        & (top >= top[:, None])
+        & (bottom <= bottom[:, None])
+    )
+    belongs &= ~(inside | inside.T)
     strength = strokes.strength[index]
     belongs &= np.minimum(strength[:, None], strength) > _ALIKE[0] * np.maximum(strength[:, None], strength)
     parts = _components(belongs)
@@ -370,6 +370,8 @@ class _Candidate:
     """Gray levels."""
     thickness: float
     """Pixels across its boldest part."""
+    hollow: bool
+    """Whether its ink lies along the sides of its box only, as that of a frame, or of a 0."""
 
     @property
     def slenderness(self) -> float:
@@ -412,7 +414,12 @@ def _candidate(strokes: _Strokes, pieces: list[np.ndarray], inks: list[Ink], sid
         float(angle),
         contrast,
         float(thickness),
+        bool(window[_inner(bottom - top), _inner(right - left)].mean() < _EMPTY),
     )
+
+
+def _inner(length: int) -> slice:
+    return slice(length // 5, length - length // 5)
 
 
 def _best(candidates: list[_Candidate]) -> list[_Candidate]:
@@ -424,8 +431,17 @@ def _best(candidates: list[_Candidate]) -> list[_Candidate]:
     side = np.array([candidate.side for candidate in candidates])
     slender = np.array([candidate.slenderness for candidate in candidates])
     beaten = (within | within.T) & (side[:, None] != side) & (slender[:, None] < slender)
+    # What stands in a frame counts, and not the frame.
+    tall = np.array([candidate.tall for candidate in candidates])
+    holds = (
+        within.T
+        & (side[:, None] == side)
+        & (tall > _ENCLOSED * tall[:, None])
+        & (tall < _SMALLER * tall[:, None])
+    )
+    frame = holds.any(1) & np.array([candidate.hollow for candidate in candidates])
     kept: list[int] = []
-    for index in np.flatnonzero(~beaten.any(1)).tolist():
+    for index in np.flatnonzero(~beaten.any(1) & ~frame).tolist():
         if not within[index, kept].any():
             kept.append(index)
     return [candidates[index] for index in kept[:MOST_PLACES]]
