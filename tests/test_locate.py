@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from core.data.frame import EMPTY_KINDS, make_empty, make_frame
+from core.data.mnist import load_sample
 from core.data.strip import fit, strip
-from core.reading.locate import locate
-from tests.drawings import Drawing, around, draw, overlap
+from core.reading.locate import MOST_PLACES, Located, locate, prepare
+from core.reading.picture import as_gray
+from tests.drawings import Box, Drawing, around, draw, overlap
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -147,3 +151,176 @@ def test_the_strip_lies_where_its_placement_says() -> None:
 def _strip(gray: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
     picture, extents, _ = fit(gray, box, 32, 32)
     return strip(torch.from_numpy(picture)[None, None], torch.tensor([extents]))[0, 0].numpy()
+
+
+def paper_with(*drawings: Drawing) -> np.ndarray:
+    """One sheet with what is on all of them."""
+    return np.minimum.reduce([drawing.gray for drawing in drawings])
+
+
+def covers(place: Located, box: Box) -> bool:
+    return overlap(place.upright, box) > 0.7
+
+
+def outline(place: Located) -> np.ndarray:
+    """(4, 2) corners of a turned box."""
+    left, top, right, bottom = place.box
+    middle = np.array([(left + right) / 2, (top + bottom) / 2])
+    cos, sin = np.cos(place.angle), np.sin(place.angle)
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) - middle
+    return corners @ np.array([[cos, sin], [-sin, cos]]) + middle
+
+
+def agreement(place: Located, corners: np.ndarray) -> float:
+    """Intersection over union with a true outline."""
+    first, second = outline(place).astype(np.float32), corners.astype(np.float32)
+    shared = cv2.intersectConvexConvex(first, second)[0]
+    return float(shared / (cv2.contourArea(first) + cv2.contourArea(second) - shared))
+
+
+FRAME = (480, 640)
+
+
+def test_numbers_come_in_reading_order_with_a_place_each() -> None:
+    drawings = [
+        draw("31", size=FRAME, height=50, at=(400, 60)),
+        draw("407", size=FRAME, height=60, at=(60, 50)),
+        draw("58", size=FRAME, height=55, at=(200, 300)),
+    ]
+    places = prepare(paper_with(*drawings)).places
+    order = [drawings[1], drawings[0], drawings[2]]
+    assert len(places) == 3
+    assert all(covers(place, around(each.boxes)) for place, each in zip(places, order, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "height", "at"),
+    [("40735", 14, (100, 300)), ("407", 45, (200, 30)), ("62", 200, (120, 120)), ("5", 384, (150, 40))],
+)
+def test_digits_are_found_from_3_to_80_percent_of_the_frame(
+    text: str, height: int, at: tuple[int, int]
+) -> None:
+    drawing = draw(text, size=FRAME, height=height, at=at)
+    places = prepare(drawing.gray).places
+    assert any(covers(place, around(drawing.boxes)) for place in places)
+
+
+@pytest.mark.parametrize(("paper", "ink"), [(20, 230), (120, 60), (200, 182)])
+def test_a_place_is_found_in_any_ink_on_any_paper(paper: int, ink: int) -> None:
+    drawing = draw(size=FRAME, height=90, at=(150, 200), paper=paper, ink=ink)
+    noise = np.random.default_rng(0).normal(0, 2, FRAME)
+    (place,) = prepare((drawing.gray + noise).clip(0, 255).astype(np.uint8)).places
+    assert covers(place, around(drawing.boxes))
+
+
+@pytest.mark.parametrize("degrees", [-20, -8, 12, 20])
+def test_the_tilt_of_a_number_is_found(degrees: float) -> None:
+    drawing = draw("40735", size=FRAME, height=60, at=(160, 200))
+    turn = cv2.getRotationMatrix2D((320, 240), -degrees, 1)
+    turned = cv2.warpAffine(drawing.gray, turn, (640, 480), borderValue=(255,))
+    (place,) = prepare(turned).places
+    assert np.rad2deg(place.angle) == pytest.approx(degrees, abs=3)
+    left, top, right, bottom = around(drawing.boxes)
+    corners = np.array([[left, top, 1], [right, top, 1], [right, bottom, 1], [left, bottom, 1]]) @ turn.T
+    assert agreement(place, corners) > 0.75
+
+
+def test_wide_gaps_do_not_part_a_number_but_wider_ones_do() -> None:
+    one = draw("5348", size=FRAME, height=60, at=(60, 200), gap=1.0)
+    assert len(prepare(one.gray).places) == 1
+    apart = draw("53", size=FRAME, height=60, at=(60, 200)), draw("48", size=FRAME, height=60, at=(330, 200))
+    assert len(prepare(paper_with(*apart)).places) == 2
+
+
+@pytest.mark.parametrize("step", [48, 130])
+@pytest.mark.parametrize("upright", [False, True])
+def test_rules_and_grids_that_touch_the_digits_do_not_widen_their_box(step: int, upright: bool) -> None:
+    drawing = draw(size=FRAME, height=90, at=(150, 200))
+    lined = drawing.gray.copy()
+    lined[20::step] = lined[21::step] = 60
+    if upright:
+        lined[:, 30::step] = lined[:, 31::step] = 60
+    prepared = prepare(lined)
+    assert any(overlap(place.upright, around(drawing.boxes)) > 0.8 for place in prepared.places)
+    # The lines are told from the number's own ink.
+    digit = drawing.gray < 100
+    assert prepared.foreign[(lined < 100) & ~digit].mean() > 0.8
+    assert prepared.foreign[digit].mean() < 0.15
+
+
+def test_the_sheet_on_which_a_number_stands_is_none() -> None:
+    table = np.full(FRAME, 70, np.uint8)
+    drawing = draw(size=(260, 400), height=90, at=(100, 80))
+    table[110:370, 120:520] = drawing.gray
+    table[108:110, 118:522] = table[370:372, 118:522] = 20
+    table[108:372, 118:120] = table[108:372, 520:522] = 20
+    left, top, right, bottom = around(drawing.boxes)
+    (place,) = prepare(table).places
+    assert covers(place, (left + 120, top + 110, right + 120, bottom + 110))
+
+
+def test_a_broken_digit_has_one_place() -> None:
+    drawing = draw("58", size=FRAME, height=120, at=(200, 150))
+    broken = drawing.gray.copy()
+    broken[205:209] = 255
+    broken[:, 250:253] = 255
+    (place,) = prepare(broken).places
+    assert covers(place, around(drawing.boxes))
+
+
+def test_dirt_and_pictures_full_of_marks_cost_few_places() -> None:
+    random = np.random.default_rng(0)
+    sheet = np.full(FRAME, 255, np.uint8)
+    for x, y in random.integers((5, 5), (635, 475), (40, 2)).tolist():
+        sheet[y : y + 3, x : x + 3] = 0
+    assert prepare(sheet).places == []
+    for x, y in random.integers((5, 5), (600, 440), (400, 2)).tolist():
+        cv2.line(sheet, (x, y), (x + 9, y + 14), (0,), 2)
+    assert len(prepare(sheet).places) <= MOST_PLACES
+
+
+@pytest.mark.parametrize("kind", ["blank paper", "dark"])
+def test_frames_that_show_nothing_have_no_place(kind: str) -> None:
+    assert kind in EMPTY_KINDS
+    assert [prepare(as_gray(make_empty(kind, seed).picture)).places for seed in range(3)] == [[], [], []]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "clean",
+        "lighting gradient",
+        "gray paper, noise and blur",
+        "25 % scale off-centre",
+        "inverted",
+        "grid paper",
+        "motion blur",
+    ],
+)
+def test_camera_frames_have_a_place_where_their_number_is(condition: str) -> None:
+    frames = [make_frame(load_sample().split("validation"), condition, seed) for seed in range(6)]
+    found = [
+        any(agreement(place, frame.numbers[0][1]) > 0.5 for place in prepare(as_gray(frame.picture)).places)
+        for frame in frames
+    ]
+    assert sum(found) >= 5
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (3, 7), (40, 6000), (2000, 3000)])
+def test_a_picture_of_any_size_is_prepared(size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
+    prepared = prepare(noise)
+    assert prepared.ink.shape == prepared.foreign.shape == prepared.corrected.shape
+    assert prepared.ink.shape[1] == pytest.approx(size[1] * prepared.scale, abs=1)
+    assert (
+        prepared.corrected.dtype == np.float32
+        and 0 <= prepared.corrected.min() <= prepared.corrected.max() <= 1
+    )
+
+
+def test_places_are_in_pixels_of_the_picture_whatever_its_size() -> None:
+    small = draw(size=FRAME, height=90, at=(150, 200))
+    large = cv2.resize(small.gray, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    (place,) = prepare(large).places
+    left, top, right, bottom = around(small.boxes)
+    assert covers(place, (4 * left, 4 * top, 4 * right, 4 * bottom))
