@@ -78,19 +78,19 @@ class Slow(Reader):
         self.seen: list[int] = []
         self.go = threading.Event()
 
-    def read_all(self, image: Any, *, with_attention: bool = True) -> list[Reading]:
+    def read_all(self, image: Any, **options: Any) -> list[Reading]:
         self.seen.append(int(image[0, 0, 0]))
         self.go.wait(20)
-        return super().read_all(image, with_attention=with_attention)
+        return super().read_all(image, **options)
 
 
 class Broken(Slow):
     """A reader that fails, until it is told to go on."""
 
-    def read_all(self, image: Any, *, with_attention: bool = True) -> list[Reading]:
+    def read_all(self, image: Any, **options: Any) -> list[Reading]:
         if not self.go.is_set():
             raise RuntimeError("out of ink")
-        return super().read_all(image, with_attention=with_attention)
+        return super().read_all(image, **options)
 
 
 def test_the_number_is_read_and_drawn_into_the_frames_that_come_back(live: LiveReader) -> None:
@@ -255,8 +255,9 @@ Said = Sequence[tuple[str, float]]
 class Clock:
     """Frames 1/15 of a second apart, each read as told; `say` returns what is shown."""
 
-    def __init__(self, reading: Reading, step: float = 1 / 15) -> None:
-        self.reading, self.step, self.now = reading, step, 0.0
+    def __init__(self, reader: Reader, step: float = 1 / 15) -> None:
+        self.reader, self.step, self.now = reader, step, 0.0
+        self.reading = reader.read(frame(), with_attention=False)
         self.tracks: list[_Track] = []
         self.times: list[float] = []
 
@@ -269,14 +270,14 @@ class Clock:
             reading = replace(
                 self.reading, text=text, probability=probability, box=(left, 50.0, left + 100, 100.0)
             )
-            found.append(Shown(reading, probability, {}))
+            found.append(Shown(reading, probability, {}, self.reader))
         self.tracks, shown = _agree(self.tracks, found, self.now, self.times, threshold)
         return [one.reading.text for one in shown]
 
 
 @pytest.fixture
 def clock(number_reader: Reader) -> Clock:
-    return Clock(number_reader.read(frame(), with_attention=False))
+    return Clock(number_reader)
 
 
 def test_now_and_then_another_reading_does_not_flicker(clock: Clock) -> None:

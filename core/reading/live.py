@@ -58,6 +58,8 @@ class Shown(NamedTuple):
     """Mean of the readings that say so."""
     weights: dict[LiveMethod, np.ndarray]
     """(digits, rows, columns) of the patches, by each method."""
+    reader: Reader
+    """Who read it."""
 
 
 @dataclass(frozen=True)
@@ -275,8 +277,8 @@ class LiveReader:
         reader = self.reader
         try:
             found = [
-                Shown(reading, reading.probability, _weights(reader, reading))
-                for reading in reader.read_all(waiting.frame)
+                Shown(reading, reading.probability, _weights(reader, reading), reader)
+                for reading in reader.read_all(waiting.frame, at_least=0.0)
                 if reading.text
             ]
         except Exception as error:  # whatever it is, the next frame may be read

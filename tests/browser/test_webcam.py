@@ -219,3 +219,19 @@ def test_a_frozen_frame_stays_and_can_be_saved(open_tab: OpenTab, server: Server
     page.get_by_role("button", name="Go on").click()
     reads(page, "52")
     stop(page)
+
+
+@pytest.mark.parametrize(
+    ("flags", "advice"),
+    [([], "No camera was found"), (["--use-fake-device-for-media-stream"], "The camera was refused")],
+)
+def test_without_a_camera_or_permission_the_page_says_what_to_do(
+    flags: list[str], advice: str, browser: Browser, chromium_path: str, server: Server
+) -> None:
+    other = browser.browser_type.launch(executable_path=chromium_path, headless=True, args=[*FLAGS, *flags])
+    try:
+        page = enter(other.new_page(), server)
+        streamer(page).get_by_role("button", name="Start").click()
+        expect(page.get_by_role("alert").filter(has_text=advice)).to_be_visible()
+    finally:
+        other.close()
