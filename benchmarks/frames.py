@@ -19,8 +19,9 @@ import torch
 from benchmarks.timing import in_turns, line, median_ratio
 from core.data.frame import make_frame
 from core.data.mnist import load_mnist
-from core.data.strip import fit, strip
+from core.data.strip import strip
 from core.reading import Reader, limit_threads
+from core.reading.crop import crop
 from core.reading.explain import patch_weights
 from core.reading.locate import prepare
 from core.reading.overlay import Found, draw_found
@@ -63,14 +64,15 @@ def _tasks(reader: Reader, frame: np.ndarray) -> dict[str, Callable[[], object]]
     """Each stage of one frame, fed with what the stage before it gave; and the whole."""
     canvas = reader.settings.canvas
     gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    (place,) = prepare(gray).places
+    prepared = prepare(gray)
+    (place,) = prepared.places
     (reading,) = reader.read_all(frame)
     weights = patch_weights(reader, reading)
     seen = torch.from_numpy(reading.strip)[None, None]
     matrix = torch.rand(512, 512)
 
     def make_strip() -> object:
-        picture, extents, _ = fit(gray, place.box, canvas.height, canvas.width, place.angle)
+        picture, extents, _ = crop(gray, prepared, place, canvas.height, canvas.width)
         return strip(torch.from_numpy(picture)[None, None], torch.tensor([extents], dtype=torch.float32))
 
     def model(with_weights: bool) -> object:
