@@ -153,6 +153,16 @@ def _strip(gray: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarr
     return strip(torch.from_numpy(picture)[None, None], torch.tensor([extents]))[0, 0].numpy()
 
 
+def test_a_number_held_up_in_a_room_is_found_by_locate_too() -> None:
+    drawing = draw("51", size=(140, 460), height=80, at=(140, 30))
+    room = drawing.gray.copy()
+    room[:, :60] = 90
+    room[:, 300:] = np.linspace(150, 60, 160).astype(np.uint8)
+    room[40:, 400:430] = 30
+    box = locate(room)
+    assert box is not None and overlap(box, around(drawing.boxes)) > 0.7
+
+
 def paper_with(*drawings: Drawing) -> np.ndarray:
     """One sheet with what is on all of them."""
     return np.minimum.reduce([drawing.gray for drawing in drawings])

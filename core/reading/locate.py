@@ -139,22 +139,21 @@ def locate(gray: np.ndarray) -> Box | None:
     """The box around all ink in a HW uint8 picture of one number, either polarity; None where there is no ink.
 
     Specks are passed over, and so are rule lines, and what lies around the paper. A tight crop shows too little paper for
-    `prepare`; but where the box runs into the sides of the picture, and `prepare` finds a number well inside, that is it.
+    `prepare`; but where the box runs into two sides of the picture, and `prepare` finds a number half as wide inside, that is it.
     """
     box = box_of_all_ink(gray)
     if box is None:
         return None
     height, width = gray.shape
     touched = (box[0] <= 1) + (box[1] <= 1) + (box[2] >= width - 1) + (box[3] >= height - 1)
-    if touched < 3 and not (touched == 2 and width > 3 * height):
+    if touched < 2:
         return box
     places = [place for place in prepare(gray).places if abs(place.angle) < np.pi / 4]
     if not places:
         return box
     left, top, right, bottom = max((_upright(place) for place in places), key=_area)
     inside = left > 2 and top > 2 and right < width - 2 and bottom < height - 2
-    smaller = right - left < 0.6 * (box[2] - box[0]) and bottom - top < 0.85 * (box[3] - box[1])
-    return (left, top, right, bottom) if inside and smaller else box
+    return (left, top, right, bottom) if inside and right - left < 0.5 * (box[2] - box[0]) else box
 
 
 def _upright(place: Located) -> Box:
