@@ -50,7 +50,7 @@ class Outcome:
     @property
     def located(self) -> bool:
         return all(
-            max((overlap(outline(place), true) for place in self.places), default=0.0) >= 0.5
+            max((overlap(place.outline, true) for place in self.places), default=0.0) >= 0.5
             for _, true in self.frame.numbers
         )
 
@@ -58,13 +58,6 @@ class Outcome:
     def extra(self) -> int:
         """Readings of what is no number; a number that was read in two pieces has one too many."""
         return max(len(self.readings) - len(self.frame.numbers), 0)
-
-
-def outline(place: Located) -> np.ndarray:
-    """(4, 2) corners in the picture: the place's box turned about its own middle."""
-    left, top, right, bottom = place.box
-    size = right - left, bottom - top
-    return cv2.boxPoints((((left + right) / 2, (top + bottom) / 2), size, float(np.degrees(place.angle))))
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:
@@ -183,7 +176,7 @@ def _save(outcome: Outcome, folder: Path) -> None:
     for text, true in outcome.frame.numbers:
         _draw(picture, true, text, (0, 150, 0))
     for place in outcome.places:
-        _draw(picture, outline(place), "", (0, 0, 255))
+        _draw(picture, place.outline, "", (0, 0, 255))
     for reading in outcome.readings:
         height, width = reading.strip.shape
         inked = reading.placement.outline((2.0, 2.0, float(width - 2), float(height - 2)))

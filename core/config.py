@@ -46,7 +46,7 @@ class CanvasSettings(Settings):
     empty_share: float = Field(0.1, ge=0, le=1)
     """Share of canvases without any digit: blank paper, letters, scribbles. Their answer is "nothing"."""
     found_share: float = Field(0.0, ge=0, le=1)
-    """Share of the empty canvases that show what the finder of numbers cuts out of camera frames without any; above 0, frames are searched first (minutes)."""
+    """Share of canvases that the finder of numbers cut out of simulated camera frames, with a number or with none; above 0, frames are searched first (minutes)."""
     difficulty: float = Field(1.0, ge=0, le=1)
     """What a camera does to the picture: 0 is clean ink, 1 is camera-like (each canvas draws its own severity up to this)."""
 
@@ -218,7 +218,7 @@ _ONE_DIGIT = CanvasSettings(
 
 PRESETS: dict[str, RunSettings] = {
     "number": RunSettings(
-        canvas=CanvasSettings(max_digits=8, penned_share=0.1, empty_share=0.2, found_share=0.6),
+        canvas=CanvasSettings(max_digits=8, penned_share=0.1, empty_share=0.12, found_share=0.25),
         training=TrainingSettings(epochs=21, steps_per_epoch=1000),
     ),
     "number-small": RunSettings(model=ModelSettings(dim=40, stem_width=14, stem_depth=2, encoder_layers=3)),

@@ -1,64 +1,84 @@
-"""What the finder takes for a number where none is: gathered from frames, kept with a training, shown as "nothing"."""
+"""What the finder cuts out of camera frames, numbers and others: gathered, kept with a training, shown to the model."""
 
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from core.config import CanvasSettings
+from core.config import CanvasSettings, ModelSettings, TrainingSettings
 from core.data.canvas import make_canvases
 from core.data.frame import CONDITIONS, make_frame
 from core.data.mnist import Mnist
 from core.data.tiles import Finds, Tiles
-from core.reading.finds import _near_a_number, gather, load_finds, save_finds
+from core.model.number_transformer import NumberTransformer
+from core.reading.finds import _text_at, gather, load_finds, save_finds
+from core.reading.locate import Located
+from core.training.engine import losses
 
-CANVAS = CanvasSettings(empty_share=1.0, found_share=0.5, difficulty=0)
+CANVAS = CanvasSettings(found_share=0.5, difficulty=0)
 
 
 @pytest.fixture(scope="module")
 def finds(sample: Mnist) -> Finds:
-    *_, (searched, found) = gather(sample.split("train"), CANVAS, frames=12)
-    assert searched == 12
+    *_, (searched, found) = gather(sample.split("train"), CANVAS, frames=15)
+    assert searched == 15
     return found
 
 
-def test_frames_hold_things_that_look_like_numbers(finds: Finds) -> None:
-    assert len(finds.pictures) >= 3
+def test_frames_hold_numbers_and_things_that_look_like_them(finds: Finds) -> None:
+    assert (finds.lengths > 0).sum() >= 6 and (finds.lengths == 0).sum() >= 2
     assert finds.pictures.shape[1:] == (CANVAS.height, CANVAS.width)
     assert finds.pictures.min() >= 0 and finds.pictures.max() <= 1
     assert (finds.extents[:, 0] < finds.extents[:, 1]).all()
+    beyond = torch.arange(finds.labels.shape[1]) >= finds.lengths[:, None]
+    assert (finds.labels[beyond] == 0).all() and finds.labels.max() <= 9
 
 
 def test_the_same_frames_give_the_same_finds(finds: Finds, sample: Mnist) -> None:
-    *_, (_, again) = gather(sample.split("train"), CANVAS, frames=12)
-    assert torch.equal(again.pictures, finds.pictures) and torch.equal(again.extents, finds.extents)
+    *_, (_, again) = gather(sample.split("train"), CANVAS, frames=15)
+    assert torch.equal(again.pictures, finds.pictures) and torch.equal(again.labels, finds.labels)
 
 
-def test_a_number_and_its_parts_are_no_finds(sample: Mnist) -> None:
+def test_a_place_is_a_number_or_none_or_only_a_part_of_one(sample: Mnist) -> None:
     frame = make_frame(sample.split("train"), CONDITIONS[0], 7)
-    (_, outline), *_ = frame.numbers
-    x, y = outline.mean(axis=0).tolist()
-    assert _near_a_number((x - 3, y - 3, x + 3, y + 3), frame)
-    left = float(outline[:, 0].min())
-    assert not _near_a_number((left - 60, y, left - 30, y + 10), frame)
+    ((text, outline),) = frame.numbers
+    (left, top), (right, bottom) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
+    assert _text_at(Located((left, top, right, bottom), 0.0), frame) == text
+    assert _text_at(Located((left, top, left + 0.2 * (right - left), bottom), 0.0), frame) is None
+    assert _text_at(Located((left - 60, top, left - 30, bottom), 0.0), frame) == ""
 
 
 def test_finds_survive_their_file(finds: Finds, tmp_path: Path) -> None:
     save_finds(tmp_path / "finds.npz", finds)
     kept = load_finds(tmp_path / "finds.npz")
-    assert torch.allclose(kept.pictures, finds.pictures, atol=1 / 255) and torch.equal(
-        kept.extents, finds.extents
-    )
+    assert torch.allclose(kept.pictures, finds.pictures, atol=1 / 255)
+    for name in ("extents", "labels", "lengths"):
+        assert torch.equal(getattr(kept, name), getattr(finds, name))
     assert [path.name for path in tmp_path.iterdir()] == ["finds.npz"]
 
 
-def test_a_share_of_empty_canvases_shows_finds(tiles: Tiles) -> None:
-    marker = Finds.of(np.full((1, 32, 160), 0.123, np.float32), np.array([[10.0, 90.0]], np.float32))
-    made = make_canvases(replace(tiles, finds=marker), CANVAS, 300, 1)
+@pytest.fixture
+def marked(tiles: Tiles) -> Tiles:
+    """A stock whose only find is a gray strip that says 47."""
+    gray, extents = torch.full((1, 32, 160), 0.123), torch.tensor([[10.0, 90.0]])
+    return replace(tiles, finds=Finds(gray, extents, torch.tensor([[4, 7]]), torch.tensor([2])))
+
+
+def test_a_share_of_canvases_shows_finds_with_their_labels(marked: Tiles) -> None:
+    made = make_canvases(marked, CANVAS, 300, 1)
     shown = (made.pictures == 0.123).all(dim=(1, 2, 3))
-    assert 0.4 < shown.float().mean() < 0.6 and (made.lengths == 0).all()
-    assert (made.extents[shown] == torch.tensor([10.0, 90.0])).all()
-    numbers = CANVAS.model_copy(update={"empty_share": 0.0})
-    assert not (make_canvases(replace(tiles, finds=marker), numbers, 100, 1).pictures == 0.123).any()
+    assert 0.4 < shown.float().mean() < 0.6
+    assert (made.extents[shown] == torch.tensor([10.0, 90.0])).all() and (made.lengths[shown] == 2).all()
+    assert (made.labels[shown] == torch.tensor([4, 7, 0, 0, 0])).all() and (made.boxes[shown] == 0).all()
+    plain = CANVAS.model_copy(update={"found_share": 0.0})
+    assert not (make_canvases(marked, plain, 100, 1).pictures == 0.123).any()
+
+
+def test_where_no_boxes_are_known_only_the_reading_is_learned(marked: Tiles) -> None:
+    only_finds = CANVAS.model_copy(update={"found_share": 1.0})
+    model = NumberTransformer(
+        ModelSettings(dim=8, heads=2, encoder_layers=1, stem_width=4, stem_depth=1), CANVAS
+    )
+    terms = losses(model, make_canvases(marked, only_finds, 4, 1), TrainingSettings())
+    assert set(terms) == {"reading"} and terms["reading"] > 0

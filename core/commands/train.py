@@ -27,7 +27,7 @@ from core.training.engine import BEST, Epoch, Step, fit
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt(3)
 
 FINDS = "finds.npz"
-"""In a run's folder: what the finder of numbers took for one in frames without any."""
+"""In a run's folder: what the finder of numbers cut out of camera frames."""
 LOG = "log.jsonl"
 """In a run's folder: one JSON object for each round and every 50 steps."""
 
@@ -108,7 +108,7 @@ def _finds(settings: RunSettings, mnist: Mnist, folder: Path) -> Finds:
         return load_finds(path)
     torch.set_num_threads(settings.training.threads)
     finds = None
-    with tqdm(total=FRAMES, unit="frame", dynamic_ncols=True, desc="searching frames without numbers") as bar:
+    with tqdm(total=FRAMES, unit="frame", dynamic_ncols=True, desc="searching camera frames") as bar:
         for searched, so_far in gather(mnist.split("train"), settings.canvas):
             finds = so_far
             bar.update(searched - bar.n)

@@ -33,7 +33,7 @@ class Canvases:
     lengths: Int[Tensor, " b"]
     """How many digits each canvas shows; 0 where the answer is "nothing"."""
     boxes: Float[Tensor, "b n 4"]
-    """Left, top, right and bottom of each digit's ink in pixels; 0 beyond a number's length."""
+    """Left, top, right and bottom of each digit's ink in pixels; 0 beyond a number's length, and where they are not known."""
     strengths: Float[Tensor, "b k"]
     """Strength, 0 to 1, of each of `camera.EFFECTS`."""
 
@@ -117,12 +117,16 @@ def make_canvases(
     ink[doodled] = torch.maximum(ink[doodled], doodles)
     shown[doodled] = _first_and_last(ink[doodled].amax(1))
     pictures, extents = photograph(ink, strengths, shown.float(), generator)
-    if tiles.finds is not None and settings.found_share:
-        replaced = empty & (torch.rand(count, generator=generator) < settings.found_share)
-        some = torch.randint(len(tiles.finds.extents), (int(replaced.sum()),), generator=generator)
-        pictures[replaced, 0], extents[replaced] = tiles.finds.pictures[some], tiles.finds.extents[some]
     labels = tiles.labels[chosen] * (filled & ~empty[:, None])
-    return Canvases(pictures, extents, labels, torch.where(empty, 0, slots), boxes, strengths)
+    lengths = torch.where(empty, 0, slots)
+    if tiles.finds is not None and settings.found_share:
+        found = torch.rand(count, generator=generator) < settings.found_share
+        some = torch.randint(len(tiles.finds.lengths), (int(found.sum()),), generator=generator)
+        pictures[found, 0], extents[found] = tiles.finds.pictures[some], tiles.finds.extents[some]
+        labels[found] = F.pad(tiles.finds.labels[some], (0, longest - tiles.finds.labels.shape[1]))
+        lengths[found] = tiles.finds.lengths[some]
+        boxes[found] = 0
+    return Canvases(pictures, extents, labels, lengths, boxes, strengths)
 
 
 @dataclass(frozen=True)

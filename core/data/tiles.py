@@ -26,17 +26,16 @@ _INK = 48  # a pixel at least this bright belongs to the stroke, not to its blur
 
 @dataclass(frozen=True)
 class Finds:
-    """Pictures at the strip's size of what was taken for a number and is none, ready for `strip`."""
+    """What the finder of numbers cut out of camera frames, at the strip's size and ready for `strip`: numbers, and what is none."""
 
     pictures: Float[Tensor, "n h w"]
     """Gray, 0 to 1."""
     extents: Float[Tensor, "n 2"]
     """First column that shows something, and the first behind it that does not."""
-
-    @classmethod
-    def of(cls, pictures: np.ndarray, extents: np.ndarray) -> Finds:
-        """From float32 arrays (n, h, w) and (n, 2)."""
-        return cls(torch.from_numpy(pictures), torch.from_numpy(extents))
+    labels: Int[Tensor, "n d"]
+    """The digits from left to right; 0 beyond a number's length."""
+    lengths: Int[Tensor, " n"]
+    """How many digits; 0 where it is no number."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Tiles:
     penned_count: int = 0
     """How many digits, the last of them, are of `core.data.hands`."""
     finds: Finds | None = None
-    """What the finder of numbers took for one; None where no frames were searched."""
+    """None where no frames were searched."""
 
     @property
     def digit_count(self) -> int:

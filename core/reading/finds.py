@@ -1,7 +1,7 @@
-"""Frames in which nothing, or something else, is written in; what the finder of numbers takes for one there, out.
+"""Simulated camera frames in; what the finder of numbers cuts out of them, out: numbers, and what is none but looks like one.
 
 Most of what a camera shows is no number, and some of it passes every test of shape: an upright edge is as good a 1 as any.
-A model that has met what the finder really cuts out learns to say "nothing" of it.
+A model that has met what the finder really cuts out reads it better, and learns to say "nothing" of the rest.
 """
 
 from __future__ import annotations
@@ -11,67 +11,81 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from core.config import CanvasSettings
 from core.data.frame import CONDITIONS, EMPTY_KINDS, Frame, make_empty, make_frame
 from core.data.mnist import Digits
 from core.data.tiles import Finds
 from core.reading.crop import crop
-from core.reading.locate import prepare
+from core.reading.locate import Located, prepare
 from core.reading.picture import as_gray
 
-FRAMES = 2400
+FRAMES = 3500
 """How many frames are searched: about two finds in each."""
 
 _KINDS = tuple(kind for kind in EMPTY_KINDS if "kept for tests" not in kind)
 _FIRST_SEED = 1_000_000  # frames to measure on take theirs from below
-_WITH_NUMBER = 3  # every third frame holds a number of training digits, which is passed over
+_SAME = 0.6  # of the area that two outlines cover together: a place is that of the number
 
 
 def gather(digits: Digits, canvas: CanvasSettings, frames: int = FRAMES) -> Iterator[tuple[int, Finds]]:
-    """What is found in so many frames, as it grows: how many were searched, and all finds so far. Same call, same finds."""
-    pictures: list[np.ndarray] = []
-    extents: list[tuple[float, float]] = []
+    """What is found in so many frames, as it grows: how many were searched, and all finds so far. Same call, same finds.
+
+    Three frames of five hold a number of these digits. A place on a part of it is neither a number nor none, and left out.
+    """
+    pictures, extents, texts = [], [], []
     for number in range(frames):
         seed = _FIRST_SEED + number
-        if number % _WITH_NUMBER:
-            frame = make_empty(_KINDS[number % len(_KINDS)], seed)
+        if number % 5 < 3:
+            frame = make_frame(digits, CONDITIONS[number % len(CONDITIONS)], seed)
         else:
-            frame = make_frame(digits, CONDITIONS[number // _WITH_NUMBER % len(CONDITIONS)], seed)
+            frame = make_empty(_KINDS[number % len(_KINDS)], seed)
         gray = as_gray(frame.picture)
         prepared = prepare(gray)
         for place in prepared.places:
-            if not _near_a_number(place.upright, frame):
+            text = _text_at(place, frame)
+            if text is not None and len(text) <= canvas.max_digits:
                 picture, extent, _ = crop(gray, prepared, place, canvas.height, canvas.width)
                 pictures.append(picture)
                 extents.append(extent)
+                texts.append(text)
         if pictures and (number % 100 == 99 or number == frames - 1):
-            yield number + 1, Finds.of(np.stack(pictures), np.array(extents, np.float32))
+            yield number + 1, _as_finds(np.stack(pictures), np.array(extents, np.float32), texts)
+
+
+def _as_finds(pictures: np.ndarray, extents: np.ndarray, texts: list[str]) -> Finds:
+    lengths = torch.tensor([len(text) for text in texts])
+    labels = torch.zeros(len(texts), int(lengths.max()), dtype=torch.int64)
+    for row, text in enumerate(texts):
+        labels[row, : len(text)] = torch.tensor([int(digit) for digit in text], dtype=torch.int64)
+    return Finds(torch.from_numpy(pictures), torch.from_numpy(extents), labels, lengths)
+
+
+def _text_at(place: Located, frame: Frame) -> str | None:
+    """The number at a place, "" if there is none, None if only a part of one is."""
+    here = place.outline
+    for text, outline in frame.numbers:
+        true = outline.astype(np.float32)
+        shared, _ = cv2.intersectConvexConvex(here, true)
+        if shared > _SAME * (cv2.contourArea(here) + cv2.contourArea(true) - shared):
+            return text
+        if shared > 0:
+            return None
+    return ""
 
 
 def save_finds(path: Path, finds: Finds) -> None:
     """Keep them beside a training, so that it goes on with the same ones."""
     scratch = path.with_name(f".{path.name}")
+    arrays = {name: getattr(finds, name).numpy() for name in ("extents", "labels", "lengths")}
     with scratch.open("wb") as file:
-        np.savez(
-            file,
-            pictures=(finds.pictures.numpy() * 255).round().astype(np.uint8),
-            extents=finds.extents.numpy(),
-        )
+        np.savez(file, pictures=(finds.pictures.numpy() * 255).round().astype(np.uint8), **arrays)
     scratch.replace(path)
 
 
 def load_finds(path: Path) -> Finds:
     """What `save_finds` kept."""
     with np.load(path, allow_pickle=False) as arrays:
-        return Finds.of(arrays["pictures"].astype(np.float32) / 255, arrays["extents"])
-
-
-def _near_a_number(box: tuple[float, float, float, float], frame: Frame) -> bool:
-    """Whether a box touches a number of the frame: that may be a part of it, which is no find."""
-    left, top, right, bottom = box
-    for _, outline in frame.numbers:
-        x, y, wide, tall = cv2.boundingRect(outline.astype(np.float32))
-        if left < x + wide + 4 and right > x - 4 and top < y + tall + 4 and bottom > y - 4:
-            return True
-    return False
+        pictures = torch.from_numpy(arrays["pictures"].astype(np.float32) / 255)
+        return Finds(pictures, *(torch.from_numpy(arrays[name]) for name in ("extents", "labels", "lengths")))

@@ -34,9 +34,19 @@ class Located:
     """Radians, clockwise as seen."""
 
     @property
+    def outline(self) -> np.ndarray:
+        """(4, 2) float32 corners in the picture, clockwise from the upper left of the number."""
+        left, top, right, bottom = self.box
+        middle = np.array([left + right, top + bottom]) / 2
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) - middle
+        cos, sin = np.cos(self.angle), np.sin(self.angle)
+        return (corners @ np.array([[cos, sin], [-sin, cos]]) + middle).astype(np.float32)
+
+    @property
     def upright(self) -> Box:
         """The upright box around it."""
-        return _upright(self)
+        (left, top), (right, bottom) = self.outline.min(0).tolist(), self.outline.max(0).tolist()
+        return left, top, right, bottom
 
 
 @dataclass(frozen=True)
@@ -151,19 +161,9 @@ def locate(gray: np.ndarray) -> Box | None:
     places = [place for place in prepare(gray).places if abs(place.angle) < np.pi / 4]
     if not places:
         return box
-    left, top, right, bottom = max((_upright(place) for place in places), key=_area)
+    left, top, right, bottom = max((place.upright for place in places), key=_area)
     inside = left > 2 and top > 2 and right < width - 2 and bottom < height - 2
     return (left, top, right, bottom) if inside and right - left < 0.5 * (box[2] - box[0]) else box
-
-
-def _upright(place: Located) -> Box:
-    """The upright box around a turned one."""
-    left, top, right, bottom = place.box
-    cos, sin = abs(np.cos(place.angle)), abs(np.sin(place.angle))
-    wide, tall = right - left, bottom - top
-    across, down = (cos * wide + sin * tall) / 2, (sin * wide + cos * tall) / 2
-    x, y = (left + right) / 2, (top + bottom) / 2
-    return float(x - across), float(y - down), float(x + across), float(y + down)
 
 
 def _area(box: Box) -> float:

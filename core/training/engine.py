@@ -83,7 +83,7 @@ def fit(
 ) -> Generator[Step | Epoch, None, None]:
     """Train, and yield a record for each step and round. `folder` receives `STATE` and `BEST`.
 
-    `finds` are shown on the settings' `found_share` of empty canvases.
+    `finds` are shown on the settings' `found_share` of canvases.
     With `start` the model begins with the weights of a checkpoint of the same model settings, not with random ones.
 
     Every batch follows from the seed and its step alone, so a training that was cut off anywhere goes on from its last
@@ -221,7 +221,7 @@ def _placing(output: Output, batch: Canvases, size: Tensor, grid: tuple[int, int
     """How far the cross-attention strays from each digit's true box, and the predicted box from the true one."""
     assert output.boxes is not None
     longest = batch.labels.shape[1]
-    is_digit = torch.arange(longest) < batch.lengths[:, None]
+    is_digit = batch.boxes[..., 2] > 0  # of finds no boxes are known
     true = (batch.boxes / size)[is_digit]
     if not len(true):
         return {}
