@@ -22,6 +22,7 @@ _BOLD = 14  # pixels: strokes as thick as that may have parts that are
 _SMALLER = 0.6  # of the height of what it stands in: a number, and no digit that was left out
 _EMPTY = 0.02  # share of ink in the middle of a frame
 _BOLDEST = 0.41  # of the height: a thicker stroke is a blob
+_RING = 0.3  # of the height: as far as the paper around a number is looked at
 _LONGEST = 14.0  # heights: the longest number
 
 
@@ -100,7 +101,8 @@ def _search(evened: Evened) -> tuple[Prepared, list[_Candidate], bool]:
             for side, strokes in enumerate(seen)
             for pieces in group_strokes(strokes)
             if (candidate := _candidate(strokes, pieces, evened.inks, side)) is not None
-        ]
+        ],
+        evened.corrected,
     )
     shown = np.zeros(evened.corrected.shape, np.uint8)
     foreign = np.zeros_like(shown)
@@ -241,15 +243,21 @@ def _inner(length: int) -> slice:
     return slice(length // 5, length - length // 5)
 
 
-def _best(candidates: list[_Candidate]) -> list[_Candidate]:
+def _best(candidates: list[_Candidate], corrected: np.ndarray) -> list[_Candidate]:
     """The most likely ones, one in a place: between dark strokes paper looks like bright ink, and there is dirt in a 0."""
     candidates = sorted(candidates, key=lambda each: -each.contrast * each.tall)[: 3 * MOST_PLACES]
     if not candidates:
         return []
     within = _within(candidates)
     side = np.array([candidate.side for candidate in candidates])
-    slender = np.array([candidate.slenderness for candidate in candidates])
-    beaten = (within | within.T) & (side[:, None] != side) & (slender[:, None] < slender)
+    rivals = (within | within.T) & (side[:, None] != side)
+    likely = np.array(
+        [
+            candidate.slenderness * (_apart(candidate, corrected) if has_rival else 1.0)
+            for candidate, has_rival in zip(candidates, rivals.any(1).tolist(), strict=True)
+        ]
+    )
+    beaten = rivals & (likely[:, None] < likely)
     # What stands in a frame counts, and not the frame.
     tall = np.array([candidate.tall for candidate in candidates])
     holds = (
@@ -264,6 +272,20 @@ def _best(candidates: list[_Candidate]) -> list[_Candidate]:
         if not within[index, kept].any():
             kept.append(index)
     return [candidates[index] for index in kept[:MOST_PLACES]]
+
+
+def _apart(candidate: _Candidate, corrected: np.ndarray) -> float:
+    """Share of what lies around a candidate that differs from its ink as paper does; paper between strokes goes on around them."""
+    (left, top), (height, width) = candidate.corner, candidate.window.shape
+    around = max(int(_RING * candidate.tall), 3)
+    first_y, first_x = max(top - around, 0), max(left - around, 0)
+    region = corrected[first_y : top + height + around, first_x : left + width + around]
+    own = corrected[top : top + height, left : left + width]
+    level = cv2.mean(own, candidate.window)[0]
+    alike = (np.abs(region - level) < candidate.contrast / 510).astype(np.uint8)
+    inside = alike[top - first_y : top - first_y + height, left - first_x : left - first_x + width]
+    ring = region.size - own.size
+    return 1 - (cv2.countNonZero(alike) - cv2.countNonZero(inside)) / max(ring, 1)
 
 
 def _within(candidates: list[_Candidate]) -> np.ndarray:
