@@ -221,7 +221,8 @@ def _placing(output: Output, batch: Canvases, size: Tensor, grid: tuple[int, int
     """How far the cross-attention strays from each digit's true box, and the predicted box from the true one."""
     assert output.boxes is not None
     longest = batch.labels.shape[1]
-    is_digit = batch.boxes[..., 2] > 0  # of finds no boxes are known
+    is_digit = torch.arange(longest) < batch.lengths[:, None]
+    is_digit &= batch.boxes[..., 2] > 0  # of finds no boxes are known
     true = (batch.boxes / size)[is_digit]
     if not len(true):
         return {}

@@ -28,7 +28,8 @@ def live_html(method: LiveMethod, now: LiveStatistics) -> str:
     if not now.frames:
         return f'<style>{_STYLE}</style><div class="live"><p class="live-said" role="status">Waiting for the first frame …</p></div>'
     parts = [look.reading_html(one.reading) for one in now.shown]
-    nothing = '<div class="reading" role="status"><div class="reading-none">no number here</div></div>'
+    words = "no number here" if now.readings_per_second else "looking …"
+    nothing = f'<div class="reading" role="status"><div class="reading-none">{words}</div></div>'
     figures = (
         ("frames/s", f"{now.frames_per_second:.0f}"),
         ("model", _ms(now.model_ms)),
@@ -51,7 +52,7 @@ def live_html(method: LiveMethod, now: LiveStatistics) -> str:
     return (
         f'<style>{_STYLE}</style><div class="live">'
         + ("".join(parts) or nothing)
-        + "".join(f'<p class="live-said" role="status">{escape(words)}</p>' for words in said)
+        + "".join(f'<p class="live-said" role="status">{escape(line)}</p>' for line in said)
         + (f'<div class="live-strips">{strips}</div>' if strips else "")
         + '<dl class="live-figures">'
         + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)

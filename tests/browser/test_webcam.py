@@ -11,12 +11,12 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, WebSocket,
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser import conftest
-from tests.browser.conftest import FLAGS, OpenTab, Server
+from tests.browser.conftest import FLAGS, PATIENCE, OpenTab, Server
 from tests.browser.fake_camera import write_clip
 from tests.browser.hands import assert_all_is_well, settle
 from tests.conftest import ROOT
 
-SCENES = [("407", 3.0), ("52", 3.0), ("", 2.0)]
+SCENES = [("407", 3.0), ("52", 3.0), ("", 3.0)]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,18 @@ def number(page: Page, name: str) -> float:
 
 
 def reads(page: Page, text: str) -> None:
-    expect(page.get_by_role("status", name=re.compile(rf"^read as {text}, "))).to_be_visible()
+    """Wait until the panel shows this reading."""
+    said = page.get_by_role("status", name=re.compile(rf"^read as {text}, "))
+    again = streamer(page).get_by_role("button", name="Start")
+
+    def seen() -> bool:
+        if again.is_visible():
+            start(
+                page
+            )  # where nobody answers it for some seconds, on a starved machine, the browser gives up
+        return said.is_visible()
+
+    soon(page, seen, f"{text} is not read", PATIENCE / 1000)
 
 
 def coloured(page: Page) -> int:
@@ -151,7 +162,7 @@ def test_the_reading_follows_the_camera_and_is_drawn_into_the_video(
     before = len(runs)
     frames = number(page, "frames")
     reads(page, "52")
-    expect(page.locator(".live .reading-none")).to_be_visible()
+    expect(page.get_by_text("no number here")).to_be_visible()
     reads(page, "407")
     assert number(page, "frames") > frames + 10
     expect(page.locator(".live-last li b")).to_contain_text(["407", "52", "407"])
