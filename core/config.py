@@ -218,7 +218,7 @@ _ONE_DIGIT = CanvasSettings(
 
 PRESETS: dict[str, RunSettings] = {
     "number": RunSettings(
-        canvas=CanvasSettings(max_digits=8, penned_share=0.1, empty_share=0.12, found_share=0.25),
+        canvas=CanvasSettings(max_digits=8, penned_share=0.1, empty_share=0.1, found_share=0.16),
         training=TrainingSettings(epochs=21, steps_per_epoch=1000),
     ),
     "number-small": RunSettings(model=ModelSettings(dim=40, stem_width=14, stem_depth=2, encoder_layers=3)),

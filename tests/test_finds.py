@@ -82,3 +82,11 @@ def test_where_no_boxes_are_known_only_the_reading_is_learned(marked: Tiles) -> 
     )
     terms = losses(model, make_canvases(marked, only_finds, 4, 1), TrainingSettings())
     assert set(terms) == {"reading"} and terms["reading"] > 0
+
+
+def test_numbers_and_others_are_drawn_equally_often_however_many_there_are() -> None:
+    lengths = torch.tensor([0] * 9 + [3])
+    uneven = Finds(torch.zeros(10, 4, 4), torch.zeros(10, 2), torch.zeros(10, 3, dtype=torch.int64), lengths)
+    drawn = uneven.draw(1000, torch.Generator().manual_seed(0))
+    assert 0.45 < (drawn == 9).float().mean() < 0.55
+    assert len(uneven.draw(0, torch.Generator())) == 0

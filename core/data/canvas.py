@@ -121,7 +121,7 @@ def make_canvases(
     lengths = torch.where(empty, 0, slots)
     if tiles.finds is not None and settings.found_share:
         found = torch.rand(count, generator=generator) < settings.found_share
-        some = torch.randint(len(tiles.finds.lengths), (int(found.sum()),), generator=generator)
+        some = tiles.finds.draw(int(found.sum()), generator)
         pictures[found, 0], extents[found] = tiles.finds.pictures[some], tiles.finds.extents[some]
         labels[found] = F.pad(tiles.finds.labels[some], (0, longest - tiles.finds.labels.shape[1]))
         lengths[found] = tiles.finds.lengths[some]

@@ -37,6 +37,14 @@ class Finds:
     lengths: Int[Tensor, " n"]
     """How many digits; 0 where it is no number."""
 
+    def draw(self, count: int, generator: torch.Generator) -> Int[Tensor, " m"]:
+        """Indices of so many finds, numbers and others equally often: there are more of the others, and one would learn to see none."""
+        if not count:
+            return torch.zeros(0, dtype=torch.int64)
+        is_number = self.lengths > 0
+        weights = torch.where(is_number, 1 / is_number.sum(), 1 / (~is_number).sum())
+        return torch.multinomial(weights, count, replacement=True, generator=generator)
+
 
 @dataclass(frozen=True)
 class Tiles:
