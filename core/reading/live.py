@@ -25,6 +25,9 @@ from core.reading.reading import Reading
 AGREEMENT: Final = 0.5
 """Seconds of readings that agree on what is shown."""
 
+_PACE: Final = (
+    1 / 12
+)  # seconds from one reading to the next: enough to agree on, and half of what a camera sends
 _MEASURED: Final = 2.0  # seconds over which rates and times are taken
 _STALE: Final = 2.0  # seconds after which a reading is no longer drawn, if the model has not come back
 _REST: Final = 10.0  # seconds without a frame after which the thread ends by itself
@@ -90,7 +93,7 @@ class LiveStatistics:
     dropped: int
     """Frames that the model never saw, because a newer one had come; since the camera was started."""
     behind: bool
-    """Whether the model reads fewer than half of the frames."""
+    """Whether the model reads less than half as often as it would like to, or as frames come."""
     frozen: bool
     errors: int
     """How often reading failed; since the camera was started."""
@@ -208,7 +211,7 @@ class LiveReader:
                 end_to_end_ms=float(np.median(delays)) if delays else float("nan"),
                 frames=stream.frames,
                 dropped=stream.dropped,
-                behind=not frozen and arrivals > 4 and len(turns) < 0.5 * arrivals,
+                behind=not frozen and arrivals > 4 and len(turns) < 0.5 * min(arrivals, seconds / _PACE),
                 frozen=frozen,
                 errors=stream.errors,
                 error=stream.error if now - stream.failed < _MEASURED else "",
@@ -382,8 +385,12 @@ def _work(live: weakref.ref[LiveReader], stream: _Stream, wake: threading.Event)
         reader = live()
         if reader is None or reader._ends(stream, woken):
             return
+        started = time.monotonic()
         reader._turn(stream)
         del reader
+        # Where the processor is busy, video comes first: what was taken is given back.
+        took = time.monotonic() - started
+        time.sleep(max(_PACE - took, min(took, 0.25)))
 
 
 def _weights(reader: Reader, reading: Reading) -> dict[LiveMethod, np.ndarray]:

@@ -70,7 +70,7 @@ def start(page: Page) -> None:
 
 def stop(page: Page) -> None:
     streamer(page).get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("Hold a number up to the camera").last).to_be_visible()
+    expect(page.locator(".st-key-empty-webcam")).to_be_visible()
 
 
 def figure(page: Page, name: str) -> Locator:
@@ -195,7 +195,7 @@ def test_leaving_the_page_ends_the_stream_and_coming_back_works(open_tab: OpenTa
     expect(page.get_by_role("heading", level=1)).to_have_text("Draw")
     soon(page, lambda: threads(server) < playing, "the stream goes on")
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Webcam").click()
-    expect(page.get_by_text("Hold a number up to the camera").last).to_be_visible()
+    expect(page.locator(".st-key-empty-webcam")).to_be_visible()
     start(page)
     reads(page, "407")
     stop(page)
