@@ -12,6 +12,7 @@ from PIL import Image
 
 from core.model.checkpoint import BUNDLED, CheckpointError, load_checkpoint
 from core.reading import PictureError, Reader, Reading
+from core.reading.reader import _needed
 from tests.drawings import Drawing, draw, overlap
 
 DRAWING = draw("407")
@@ -258,3 +259,14 @@ def test_of_several_numbers_in_each_of_many_pictures_every_one_is_read(number_re
     assert [reading.text for reading in first] == ["407", "25"]
     assert [reading.text for reading in second] == ["25"]
     assert first[1].box is not None and first[1].box[1] > 300
+
+
+def test_a_reading_of_nothing_but_ones_must_be_ten_times_surer() -> None:
+    assert _needed("1", 0.5) == _needed("11", 0.5) == 0.95
+    assert _needed("17", 0.5) == 0.5 and _needed("1", 1.0) == 1.0
+
+
+def test_what_the_model_is_less_sure_of_is_not_claimed(number_reader: Reader) -> None:
+    sheet = draw("407", size=(240, 640), height=60, at=(60, 80), paper=230, ink=30).gray
+    (reading,) = number_reader.read_all(sheet, at_least=0.0)
+    assert number_reader.read_all(sheet, at_least=min(reading.probability + 1e-6, 1.0)) == []
