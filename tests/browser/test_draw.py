@@ -106,6 +106,7 @@ def test_a_choice_can_be_made_with_the_keyboard(open_tab: OpenTab, app: Server) 
     page = open_tab(f"{app.url}/draw")
     write(page, "407")
     expect(reading(page, "407")).to_be_visible()
+    settle(page)  # a page that is still being drawn takes the focus away
     digits = page.get_by_role("radiogroup", name="Digit")
     digits.get_by_role("radio", name="All").focus()
     page.keyboard.press("ArrowRight")
