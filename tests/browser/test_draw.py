@@ -35,6 +35,7 @@ def overlay(page: Page) -> Locator:
 
 def tinted(page: Page) -> set[int]:
     """Positions whose colour is found on the overlay as the browser shows it."""
+    settle(page)  # or the picture may be taken away while it is decoded
     pixels = page.evaluate(
         """async () => {
             const image = document.querySelector('.st-key-draw-overlay img');
