@@ -113,6 +113,7 @@ def _be_patient() -> None:
     is still noticed in about half a minute, after three failures.
     """
     aioice.ice.CONSENT_FAILURES = 3
+    # The package has no setting for it.
     aioice.ice.StunProtocol.request = _ask_patiently  # type: ignore[method-assign,assignment]
 
 
