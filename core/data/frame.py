@@ -122,14 +122,14 @@ EMPTY_KINDS: tuple[str, ...] = (
 """Kinds of frames in which no number is written. No model has learned what the kinds kept for tests show."""
 
 
-def make_frame(digits: Digits, condition: str, seed: int) -> Frame:
-    """A number of one to five digits on paper. The same seed writes the same number under every condition.
+def make_frame(digits: Digits, condition: str, seed: int, *, longest: int = 5) -> Frame:
+    """A number of one to `longest` digits on paper. The same seed writes the same number under every condition.
 
     Raises `ValueError` for a condition that is not in `CONDITIONS`.
     """
     if condition not in CONDITIONS:
         raise ValueError(f"condition {condition!r} is unknown; try one of {', '.join(CONDITIONS)}")
-    text, writing = _write(digits, np.random.default_rng([seed, 0]))
+    text, writing = _write(digits, longest, np.random.default_rng([seed, 0]))
     random = np.random.default_rng([seed, 1 + CONDITIONS.index(condition)])
     look = _look(condition, random)
     left, top, wide, tall = cv2.boundingRect((writing > 0).astype(np.uint8))
@@ -157,9 +157,9 @@ def make_empty(kind: str, seed: int) -> Frame:
 # --- The number -----------------------------------------------------------------------------------------------------
 
 
-def _write(digits: Digits, random: np.random.Generator) -> tuple[str, np.ndarray]:
+def _write(digits: Digits, longest: int, random: np.random.Generator) -> tuple[str, np.ndarray]:
     """A number in one hand: its text, and HW float32 distances to the edge of its ink, positive inside, 160 to a digit."""
-    count = int(random.integers(1, 6))
+    count = int(random.integers(1, longest + 1))
     chosen = random.integers(len(digits), size=count)
     pen = random.uniform(0.03, 0.08) * _TALL / 2 + 2
     touching = random.random() < 0.15

@@ -171,6 +171,20 @@ def _star(random: np.random.Generator) -> list[pen.Stroke]:
     return [np.stack([-end, end]) for end in ends]
 
 
+def _sign(random: np.random.Generator) -> list[pen.Stroke]:
+    """A sign of no alphabet: four to six strokes and arcs, each begun on the one before. Fewer might be a digit."""
+    strokes: list[pen.Stroke] = []
+    start = random.uniform(0, 80, 2)
+    for _ in range(int(random.integers(4, 7))):
+        length, angle = random.uniform(25, 80), random.uniform(0, 2 * np.pi)
+        bow = random.choice([0.0, 0.0, random.uniform(-2.5, 2.5)])  # radians that the stroke turns by
+        turned = angle + bow * np.linspace(0, 1, 16)
+        path = np.stack([np.cos(turned), np.sin(turned)], 1).cumsum(0) * (length / 16)
+        strokes.append(start + path)
+        start = strokes[-1][int(random.integers(16))]
+    return strokes
+
+
 def _coil(random: np.random.Generator) -> list[pen.Stroke]:
     """A row of loops, as one tries out a pen."""
     loops = int(random.integers(3, 10))
@@ -250,6 +264,7 @@ KINDS = {
     "zigzag": Kind(_zigzag),
     "short strokes": Kind(_short_strokes),
     "blots": Kind(_blots),
+    "sign": Kind(_sign),
     "spiral": Kind(_spiral, held_out=True),
     "star": Kind(_star, held_out=True),
     "coil": Kind(_coil, long=True),
