@@ -1,4 +1,4 @@
-"""The command line: python -m core data | train | evaluate | read."""
+"""The command line: python -m core data | train | sweep | evaluate | read | job."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ COMMANDS = {
     "train": "train a model from a preset or a JSON file of settings",
     "evaluate": "score a checkpoint on canvases and MNIST",
     "read": "read the number in pictures",
+    "job": "do what a job's folder asks for (the app starts this)",
 }
 
 

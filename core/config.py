@@ -227,8 +227,31 @@ PRESETS: dict[str, RunSettings] = {
         model=ModelSettings(kind="digit", dim=48, stem_width=16, encoder_layers=2),
         training=TrainingSettings(epochs=40, steps_per_epoch=1000, optimizer="adamw", learning_rate=3e-3),
     ),
+    "earlier-number": RunSettings(
+        canvas=CanvasSettings(height=30, width=96, difficulty=0.3),
+        model=ModelSettings(
+            stem="patch", patch_size=6, dim=44, encoder_layers=3, positions="learned", dropout=0.1
+        ),
+        training=TrainingSettings(epochs=20, optimizer="adamw", learning_rate=1e-3, alignment_weight=0.0),
+    ),
+    "earlier-digit": RunSettings(
+        canvas=CanvasSettings(
+            height=28, width=28, max_digits=1, variation=0.0, plain_share=1.0, difficulty=0.0
+        ),
+        model=ModelSettings(
+            kind="digit",
+            stem="patch",
+            patch_size=4,
+            dim=32,
+            encoder_layers=2,
+            positions="learned",
+            dropout=0.1,
+        ),
+        training=TrainingSettings(epochs=20, optimizer="adamw", learning_rate=1e-3),
+    ),
 }
-"""Named starting points: the default number model, and one of each model at no more than 90,000 parameters."""
+"""Named starting points: the default number model, one of each model at no more than 90,000 parameters, and two in the
+manner of the projects that this one carries on: linear patches of 6 and 4 pixels, learned positions, AdamW, and their sizes."""
 
 ANCESTOR_KEYS: dict[str, tuple[str, ...]] = {
     "canvas_height": ("canvas.height",),

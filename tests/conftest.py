@@ -44,6 +44,16 @@ def tiles(sample: "Mnist") -> "Tiles":
 
 
 @pytest.fixture(autouse=True, scope="session")
+def lab_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Runs and jobs of tests go where nobody's own runs are."""
+    folder = tmp_path_factory.mktemp("lab")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBERS_LAB", str(folder))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield folder
+
+
+@pytest.fixture(autouse=True, scope="session")
 def no_network() -> Iterator[None]:
     """A test that reaches beyond this machine fails at once, instead of passing only where there is a network."""
 

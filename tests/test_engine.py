@@ -19,7 +19,7 @@ from torch import Tensor
 from core import __main__ as command_line
 from core import vocab
 from core.commands import evaluate as evaluate_command
-from core.commands.train import LOG, train
+from core.commands.train import train
 from core.config import CanvasSettings, ModelSettings, RunSettings, TrainingSettings
 from core.data.canvas import make_canvases
 from core.data.mnist import Digits, Mnist
@@ -27,8 +27,10 @@ from core.data.strip import strip
 from core.data.tiles import Tiles
 from core.model.checkpoint import CheckpointError, build, load_checkpoint, read_tensors
 from core.training import engine
-from core.training.engine import BEST, STATE, Epoch, Step, TrainingDiverged, fit, losses
+from core.training.engine import BEST, Epoch, Step, TrainingDiverged, fit, losses
+from core.training.lab import STATE
 from core.training.metrics import read_canvases
+from core.training.recording import LOG
 
 RUN = RunSettings(
     canvas=CanvasSettings(height=16, width=32, max_digits=2),
@@ -567,9 +569,10 @@ def test_resuming_logs_what_is_done_again_once(sample: Mnist, tmp_path: Path) ->
     }  # logged by a training that was killed before it was saved
     (tmp_path / LOG).write_text(json.dumps(again) + "\n" + '{"kind": "ep')
     answering = signal.getsignal(signal.SIGINT)
-    assert train(run, sample, tmp_path, resume=True) == 0
+    assert train(run, sample, tmp_path, "a run", None, resume=True) == 0
     assert signal.getsignal(signal.SIGINT) is answering, "Ctrl-C is the caller's again"
     logged = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
+    logged = [record for record in logged if record["kind"] == "epoch"]
     assert [record["epoch"] for record in logged] == [1, 2]
     assert "scores" in logged[0]
 

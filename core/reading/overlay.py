@@ -107,20 +107,25 @@ def strip_picture(
     With `weights`, (digits, rows, columns) of `explain.patch_weights`, each patch is tinted by how much it counted:
     in the colour of the digit that it counted for, of all digits or of one.
     """
-    height, width = reading.strip.shape
+    chosen = range(len(reading.digits)) if digit is None else [digit]
+    tinted = {} if weights is None or not len(weights) else {index: weights[index] for index in chosen}
+    return patches_picture(reading.strip, model, tinted, scale=scale)
+
+
+def patches_picture(
+    strip: np.ndarray, model: ModelSettings, weights: dict[int, np.ndarray], *, scale: int
+) -> np.ndarray:
+    """As `strip_picture`, of an (h, w) float32 strip and for some positions of digits the (rows, columns) weights."""
+    height, width = strip.shape
     paper = np.full((height * scale, width * scale, 3), 255, np.float32)
     size, stride = model.patch_size * scale, model.stride * scale
     rows, columns = model.grid(height, width)
-    chosen = range(len(reading.digits)) if digit is None else [digit]
-    if weights is not None and len(weights):
-        for index in chosen:
-            for row, column in np.ndindex(rows, columns):
-                patch = paper[row * stride : row * stride + size, column * stride : column * stride + size]
-                opacity = 0.75 * weights[index, row, column] / max(float(weights[index].max()), 1e-9)
-                patch += (np.array(position_rgb(index), np.float32) - patch) * opacity
-    ink = cv2.resize(reading.strip, (width * scale, height * scale), interpolation=cv2.INTER_NEAREST)[
-        ..., None
-    ]
+    for index, weight in weights.items():
+        for row, column in np.ndindex(rows, columns):
+            patch = paper[row * stride : row * stride + size, column * stride : column * stride + size]
+            opacity = 0.75 * weight[row, column] / max(float(weight.max()), 1e-9)
+            patch += (np.array(position_rgb(index), np.float32) - patch) * opacity
+    ink = cv2.resize(strip, (width * scale, height * scale), interpolation=cv2.INTER_NEAREST)[..., None]
     image = (paper * (1 - 0.9 * ink)).round().astype(np.uint8)
     for row, column in np.ndindex(rows, columns):
         corner = column * stride, row * stride

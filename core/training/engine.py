@@ -31,10 +31,10 @@ from core.model.checkpoint import (
 )
 from core.model.digit_vit import DigitViT
 from core.model.output import Output
+from core.training.lab import STATE
 from core.training.metrics import Readings, fit_calibration, read_canvases, read_digits, score
+from core.training.watch import Watched, watch
 
-STATE = "state.safetensors"
-"""In a run's folder: everything from which its training goes on."""
 BEST = "best.safetensors"
 """In a run's folder: the checkpoint that validated best so far."""
 
@@ -70,6 +70,8 @@ class Epoch:
     is_best: bool
     seconds: float
     """Length of the training so far, earlier sittings included."""
+    watched: Watched
+    """A few canvases, the same in every round, as they are read now."""
 
 
 def fit(
@@ -93,6 +95,7 @@ def fit(
     what is there was trained with other settings or on other digits, and `TrainingDiverged`.
     """
     choices = settings.training
+    check_folder(folder, resume=resume)
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(choices.threads)
     torch.manual_seed(choices.seed)
@@ -104,10 +107,6 @@ def fit(
         progress = _load_state(folder / STATE, header, model, optimizers)
     elif start is not None:
         _begin_with(model, settings, start)
-    if not resume and (folder / STATE).exists():
-        raise CheckpointError(
-            f"{folder} already holds a training; pass --resume to go on with it, or choose another folder"
-        )
     learn, check = make_tiles(mnist.split("train")), make_tiles(mnist.split("validation"))
     learn = replace(learn, finds=finds)
     started = time.perf_counter() - progress.seconds
@@ -144,6 +143,15 @@ def fit(
         _save_state(folder / STATE, header, model, optimizers, progress)
         raise
     _save_state(folder / STATE, header, model, optimizers, progress)
+
+
+def check_folder(folder: Path, *, resume: bool) -> None:
+    """Raises `CheckpointError` where there is a training that one does not want to resume, or none that one does."""
+    there = (folder / STATE).exists()
+    if there and not resume:
+        raise CheckpointError(
+            f"{folder} already holds a training; pass --resume to go on with it, or choose another folder"
+        )
 
 
 def _begin_with(model: Model, settings: RunSettings, start: Checkpoint) -> None:
@@ -304,7 +312,8 @@ def _validate(model: Model, settings: RunSettings, tiles: Tiles, mnist: Mnist, p
         scores["score"] = (scores["mnist"] + scores["camera"] / 10) / 1.1
     scores["calibration"] = fit_calibration(_joined(list(readings.values())))
     epoch = progress.step // settings.training.steps_per_epoch
-    return Epoch(epoch, progress.step, scores, scores["score"] > progress.best, progress.seconds)
+    watched = watch(model, tiles, settings.canvas)
+    return Epoch(epoch, progress.step, scores, scores["score"] > progress.best, progress.seconds, watched)
 
 
 def at_difficulty(canvas: CanvasSettings, difficulty: float) -> CanvasSettings:

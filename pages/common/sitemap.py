@@ -45,10 +45,18 @@ PHOTO: Final = Screen(
     "Bring a photo, a scan or a PDF. Every number on it is found, read and explained, and you can take the list along.",
 )
 
+LAUNCH: Final = Screen(
+    "train/launch",
+    "Train",
+    ":material/model_training:",
+    "Choose the settings, train a model of your own, and watch it learn to read.",
+)
+
 # A page is listed here once its file exists (a test compares the two); the folder is the section's.
 SECTIONS: Final[dict[str, list[Screen]]] = {
     "Start": [HOME],
     "Read": [DRAW, WEBCAM, PHOTO],
+    "Train": [LAUNCH],
 }
 
 

@@ -1,0 +1,100 @@
+"""A model in training in, how it reads the same few validation canvases now out, and where it looks: kept round by round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float16, UInt8
+
+from core import vocab
+from core.config import CanvasSettings
+from core.data.canvas import make_canvases
+from core.data.strip import strip
+from core.data.tiles import Tiles
+from core.model.checkpoint import Model
+
+COUNT = 8
+_SEED = (1 << 31) + 99
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The same canvases as in every round, as the model reads them after this one."""
+
+    strips: UInt8[np.ndarray, "n h w"]
+    """What the model sees; 0 is paper, 255 ink."""
+    truths: list[str]
+    texts: list[str]
+    """What it reads; "" where it sees no number."""
+    probabilities: Float[np.ndarray, " n"]
+    """Of each whole reading, not calibrated."""
+    attention: Float16[np.ndarray, "n d rows columns"]
+    """Where it looks for each digit, the mean over the heads of the last layer; 0 behind a reading's end."""
+
+
+def watch(model: Model, tiles: Tiles, canvas: CanvasSettings) -> Watched:
+    """Read `COUNT` canvases of these settings that are the same at every call, half of them clean."""
+    halves = [
+        make_canvases(tiles, canvas.model_copy(update={"difficulty": difficulty}), COUNT // 2, _SEED)
+        for difficulty in (0.0, canvas.difficulty)
+    ]
+    strips = torch.cat([strip(half.pictures, half.extents) for half in halves])
+    truths = [
+        "".join(map(str, row[:length]))
+        for half in halves
+        for row, length in zip(half.labels.tolist(), half.lengths.tolist(), strict=True)
+    ]
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        output = model.read(strips, with_weights=True)
+    model.train(was_training)
+    texts = [vocab.text(row) for row in output.tokens.tolist()]
+    picked = output.logits.log_softmax(-1).gather(-1, output.tokens.clamp(max=vocab.EOS)[..., None])[..., 0]
+    weights = output.attentions.cross[-1].mean(1)
+    weights = weights[:, : max(map(len, texts))].unflatten(-1, model.grid)
+    for row, text in enumerate(texts):
+        weights[row, len(text) :] = 0
+    return Watched(
+        (strips[:, 0] * 255).round().to(torch.uint8).numpy(),
+        truths,
+        texts,
+        vocab.sequence_probability(picked, output.tokens).numpy(),
+        weights.numpy().astype(np.float16),
+    )
+
+
+def save_watched(folder: Path, epoch: int, watched: Watched) -> None:
+    """Keep it among the rounds in `folder`, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch = folder / f".{epoch:04d}.unfinished"
+    with scratch.open("wb") as file:
+        np.savez_compressed(
+            file,
+            strips=watched.strips,
+            truths=np.array(watched.truths),
+            texts=np.array(watched.texts),
+            probabilities=watched.probabilities,
+            attention=watched.attention,
+        )
+    scratch.replace(folder / f"{epoch:04d}.npz")
+
+
+def watched_rounds(folder: Path) -> list[int]:
+    """Which rounds are kept in `folder`, in order."""
+    return sorted(int(path.stem) for path in folder.glob("[0-9]*.npz"))
+
+
+def load_watched(folder: Path, epoch: int) -> Watched:
+    """What `save_watched` kept. Raises OSError or ValueError where there is no such round, or a broken one."""
+    with np.load(folder / f"{epoch:04d}.npz", allow_pickle=False) as kept:
+        return Watched(
+            kept["strips"],
+            kept["truths"].tolist(),
+            kept["texts"].tolist(),
+            kept["probabilities"],
+            kept["attention"],
+        )

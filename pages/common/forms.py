@@ -1,0 +1,69 @@
+"""Typed settings in, a form out: each label, help, bound and default is that of the setting itself, as on the command line."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, get_args, get_origin
+
+import streamlit as st
+from pydantic.fields import FieldInfo
+
+from core.config import RunSettings, Settings
+
+GROUPS: Final = {"canvas": "Pictures", "model": "Model", "training": "Teaching"}
+
+
+def settings_form(key: str, start: RunSettings) -> dict[str, dict[str, Any]]:
+    """One tab for each group of settings; the values as they stand in the form, not yet validated.
+
+    `start` is what the form holds at first; `fill` changes it later.
+    """
+    if f"{key}.model.kind" not in st.session_state:
+        fill(key, start)
+    values = {}
+    for tab, group in zip(st.tabs(list(GROUPS.values())), GROUPS, strict=True):
+        with tab:
+            values[group] = _group(f"{key}.{group}", type(getattr(start, group)))
+    return values
+
+
+def fill(key: str, settings: RunSettings) -> None:
+    """Put these settings into the form; in a callback, or before the form is drawn."""
+    for group, values in settings.model_dump().items():
+        for name, value in values.items():
+            st.session_state[f"{key}.{group}.{name}"] = value
+
+
+def _group(key: str, settings: type[Settings]) -> dict[str, Any]:
+    columns = st.columns(3)
+    values = {}
+    for index, (name, field) in enumerate(settings.model_fields.items()):
+        with columns[index % 3]:
+            values[name] = _widget(f"{key}.{name}", name, field)
+    return values
+
+
+def _widget(key: str, name: str, field: FieldInfo) -> Any:
+    label = name.replace("_", " ").capitalize()
+    # What is in the form lasts while other pages are visited.
+    common: dict[str, Any] = {"key": key, "help": field.description, "persist_state": "session"}
+    if get_origin(field.annotation) is Literal:
+        return st.selectbox(label, get_args(field.annotation), **common)
+    low, high = _bounds(field)
+    if field.annotation is int:
+        whole = [None if bound is None else int(bound) for bound in (low, high)]
+        return st.number_input(label, *whole, step=1, **common)
+    return st.number_input(label, low, high, step=_step(field.default), format="%.6g", **common)
+
+
+def _bounds(field: FieldInfo) -> tuple[float | None, float | None]:
+    """Smallest and largest value; those that may not themselves be taken are left to the validation."""
+    low = [float(rule.ge) for rule in field.metadata if getattr(rule, "ge", None) is not None]
+    low += [float(rule.gt) for rule in field.metadata if getattr(rule, "gt", None) is not None]
+    high = [float(rule.le) for rule in field.metadata if getattr(rule, "le", None) is not None]
+    high += [float(rule.lt) for rule in field.metadata if getattr(rule, "lt", None) is not None]
+    return max(low, default=None), min(high, default=None)
+
+
+def _step(default: float) -> float:
+    """Of the buttons beside the number: about a tenth of it."""
+    return float(f"{max(abs(default), 0.1) / 10:.0e}") if default >= 0.05 or not default else default / 4

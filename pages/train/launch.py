@@ -1,0 +1,232 @@
+"""Training: settings are chosen in a form, a job is launched with them, and every job is followed while it learns."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import streamlit as st
+
+from core.config import PRESETS, RunSettings, SettingsError, settings_from, validated
+from core.model.checkpoint import BUNDLED
+from core.training import jobs
+from core.training.estimate import Estimate, estimate
+from core.training.progress import progress
+from pages.common import digits, forms, look
+from pages.common.training import show_training
+
+_FORM: Final = "train"
+_RANDOM: Final = "random weights"
+_STATES: Final = {
+    "queued": ":material/hourglass_empty: waits for its turn",
+    "running": ":material/play_circle: is training",
+    "stopping": ":material/pause_circle: stops at its next step",
+    "finished": ":material/check_circle: is finished",
+    "stopped": ":material/stop_circle: was stopped; what it learned is kept",
+    "failed": ":material/error: failed",
+    "killed": ":material/cancel: was ended at once; it goes on from its last saved state",
+    "died": ":material/error: died: its process is gone without a word",
+}
+
+
+def take_preset() -> None:
+    """Fill the form with the preset that was chosen."""
+    forms.fill(_FORM, PRESETS[st.session_state["train-preset"]])
+
+
+def take_file() -> None:
+    """Fill the form from a JSON file of settings; what it leaves out stays as it is in the preset."""
+    st.session_state.pop("train-file-error", None)
+    file = st.session_state["train-file"]
+    if file is None:
+        return
+    try:
+        values = json.loads(file.getvalue())
+        if not isinstance(values, dict):
+            raise ValueError("it must hold an object")
+        base = PRESETS[st.session_state["train-preset"]]
+        forms.fill(_FORM, settings_from(values, base, source=file.name))
+    except (SettingsError, ValueError) as error:
+        st.session_state["train-file-error"] = f"{file.name} was not taken: {error}"
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def estimated(settings: str) -> Estimate:
+    """What a training with these settings (as JSON) would take."""
+    return estimate(RunSettings.model_validate_json(settings), digits.mnist())
+
+
+def show_estimate(settings: RunSettings) -> None:
+    """Parameters, memory and time, beside the form."""
+    expected = estimated(settings.model_dump_json())
+    minutes = expected.seconds / 60
+    parameters, memory, duration = st.columns(3)
+    parameters.metric("Parameters", f"{expected.parameters:,}")
+    memory.metric("Memory, about", f"{expected.memory / 2**20:,.0f} MB")
+    duration.metric("Time, about", f"{minutes / 60:.1f} h" if minutes > 90 else f"{minutes:.1f} min")
+    searching = (
+        " Searching simulated camera frames comes first and takes minutes."
+        if settings.canvas.found_share
+        else ""
+    )
+    st.caption(
+        f"{settings.training.steps:,} steps of {settings.training.batch_size} canvases, {expected.seconds_per_step * 1000:.0f} ms a step: "
+        f"timed just now on this machine, other work on it included.{searching}"
+    )
+
+
+def launch(settings: RunSettings, name: str, begin: str, *, sample: bool) -> None:
+    """Start the job, and follow it from now on."""
+    command = ["train", "--config={folder}/asked.json", "--out={folder}", f"--name={name}"]
+    command += ["--sample"] if sample else []
+    command += [] if begin == _RANDOM else [f"--start={BUNDLED / begin}"]
+    try:
+        job = jobs.launch(command, name, files={"asked.json": settings.model_dump_json(indent=2)})
+    except jobs.JobError as error:
+        st.error(str(error))
+        return
+    st.query_params["job"] = job.id
+
+
+@st.fragment(run_every=1.0)
+def follow() -> None:
+    """All trainings, and one of them from close by; anew each second, and nothing else of the page with it."""
+    trainings = {job.id: job for job in jobs.jobs() if job.command[:1] == ("train",)}
+    if not trainings:
+        look.empty_state(
+            "No training yet",
+            "Choose **number-small** above, set *Epochs* to 2, and press **Train**: you can watch it learn in a few minutes.",
+            key="jobs",
+            icon=":material/model_training:",
+        )
+        return
+    asked = st.query_params.get("job")
+    if asked in trainings and st.session_state.get("train-asked") != asked:
+        st.session_state["train-asked"] = st.session_state["train-job"] = asked
+    chosen = st.selectbox(
+        "Training",
+        list(trainings),
+        format_func=lambda job: f"{trainings[job].name} · {trainings[job].created:%d %b %H:%M:%S} UTC",
+        key="train-job",
+    )
+    if chosen not in trainings:
+        return
+    st.query_params["job"] = st.session_state["train-asked"] = chosen
+    job = trainings[chosen]
+    st.markdown(f"**{_plain(job.name)}** {_STATES[job.state]}.")
+    controls(job)
+    if job.state in ("failed", "died"):
+        if job.message:
+            st.error(_plain(job.message))
+        st.code(job.last_lines() or "It printed nothing.", language=None)
+    show_training(job.folder, key=f"training-{job.id}")
+
+
+def controls(job: jobs.Job) -> None:
+    """What can be done with a job in its state."""
+    with st.container(horizontal=True, key="train-controls"):
+        if job.alive:
+            st.button(
+                "Stop",
+                icon=":material/pause:",
+                on_click=jobs.stop,
+                args=[job.id],
+                disabled=job.state == "stopping",
+            )
+            st.button(
+                "End at once",
+                icon=":material/dangerous:",
+                on_click=jobs.kill,
+                args=[job.id],
+                help="Loses what was learned since the last save.",
+            )
+        elif job.state != "finished":
+            st.button("Go on", icon=":material/play_arrow:", on_click=go_on, args=[job.id])
+        settings = progress(job.folder).settings
+        if settings is not None:
+            st.button(
+                "Take its settings",
+                icon=":material/content_copy:",
+                on_click=forms.fill,
+                args=[_FORM, settings],
+                help="Fills the form above.",
+            )
+
+
+def go_on(job_id: str) -> None:
+    """Resume a job that ended too early."""
+    try:
+        jobs.resume(job_id)
+    except jobs.JobError as error:
+        st.session_state["train-said"] = str(error)
+
+
+def _plain(text: str) -> str:
+    """A text that somebody typed, not to be taken for markup."""
+    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+-.!|<>~$:" else sign for sign in text)
+
+
+look.header("train/launch")
+left, right = st.columns([1, 1], gap="large", vertical_alignment="bottom")
+with left:
+    st.selectbox(
+        "Begin from a preset",
+        list(PRESETS),
+        key="train-preset",
+        on_change=take_preset,
+        persist_state="session",
+        help="A named set of settings, which you can change below.",
+    )
+with right:
+    name = st.text_input(
+        "Name of the run", "my first run", max_chars=80, key="train-name", persist_state="session"
+    )
+values = forms.settings_form(_FORM, PRESETS["number"])
+settings: RunSettings | None = None
+try:
+    settings = validated(RunSettings, values, source="These settings cannot work")
+except SettingsError as error:
+    st.error(str(error))
+
+if settings is not None:
+    show_estimate(settings)
+with st.container(horizontal=True, vertical_alignment="bottom", key="train-launch"):
+    pressed = st.button(
+        "Train",
+        type="primary",
+        icon=":material/model_training:",
+        disabled=settings is None or not name.strip(),
+    )
+    with st.popover("Data and start", icon=":material/tune:"):
+        sample = st.toggle(
+            "The bundled sample only",
+            key="train-sample",
+            persist_state="session",
+            help="4,000 digits of MNIST instead of 55,000: needs no network, and scores are lower.",
+        )
+        begin = st.selectbox(
+            "Begin with",
+            [_RANDOM, *sorted(path.name for path in BUNDLED.glob("*.safetensors"))],
+            key="train-begin",
+            help="A checkpoint must have the same model settings.",
+        )
+    with st.popover("JSON", icon=":material/data_object:"):
+        st.file_uploader("Settings from a file", "json", key="train-file", on_change=take_file)
+        if settings is not None:
+            st.download_button(
+                "Save these settings",
+                settings.model_dump_json(indent=2),
+                "settings.json",
+                "application/json",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+if "train-file-error" in st.session_state:
+    st.error(st.session_state["train-file-error"])
+if pressed and settings is not None:
+    launch(settings, name.strip(), begin, sample=sample)
+
+st.header("Trainings", anchor=False)
+if said := st.session_state.pop("train-said", None):
+    st.error(said)
+follow()
