@@ -9,6 +9,7 @@ from importlib import import_module
 COMMANDS = {
     "data": "get MNIST, verify it and keep it",
     "train": "train a model from a preset or a JSON file of settings",
+    "sweep": "train the combinations of a sweep file, and find the best",
     "evaluate": "score a checkpoint on canvases and MNIST",
     "read": "read the number in pictures",
     "job": "do what a job's folder asks for (the app starts this)",

@@ -1,0 +1,383 @@
+"""The text of a sweep file in, what is to be tried out, and that it can be; nothing is trained before all of it is understood.
+
+A sweep file is YAML or JSON, in the manner of Weights & Biases, so that files written for it are read as they are:
+
+    method: grid                  # every combination once; or random; or bayes (a tree-structured Parzen estimator)
+    metric:
+      name: score                 # what is validated after each round: clean, camera, score, mnist, calibration
+      goal: maximize
+    run_cap: 20                   # trials, for random and bayes
+    parameters:
+      model.heads:                # a setting of ours, or a flat name of the earlier projects, such as num_heads
+        values: [1, 2, 4]
+      training.epochs:
+        value: 3                  # the same in every trial
+      training.learning_rate:
+        distribution: log_uniform_values
+        min: 0.0005
+        max: 0.01
+    early_terminate:              # optional
+      type: hyperband             # or median
+      min_iter: 2                 # rounds that every trial may have
+
+Distributions: uniform, int_uniform, q_uniform (in steps of q), log_uniform_values (evenly by magnitude), log_uniform (the same;
+min and max are exponents of e), categorical, constant. Without one, whole bounds mean int_uniform, others uniform.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
+
+from pydantic import Field, model_validator
+
+from core.config import ANCESTOR_KEYS, RunSettings, Settings, SettingsError, settings_from, validated
+
+Value = bool | int | float | str
+
+PRESET: Final = "number-small"
+"""The settings that a sweep begins from, if nothing else is said: small enough for many trials."""
+
+EXAMPLE: Final = """\
+# Are four heads better than one? Every combination once, a few minutes each.
+method: grid
+metric:
+  name: score
+  goal: maximize
+parameters:
+  model.heads:
+    values: [1, 2, 4]
+  training.seed:
+    values: [0, 1]
+  training.epochs:
+    value: 3
+  training.steps_per_epoch:
+    value: 100
+"""
+"""A small sweep to start from."""
+
+SCORES: Final = {
+    "clean": "exact match on clean canvases",
+    "camera": "exact match on canvases as a camera sees them",
+    "score": "what the best checkpoint is kept by",
+    "calibration": "the temperature that calibrates the probabilities",
+    "mnist": "accuracy on MNIST's validation digits (digit model)",
+}
+"""What is validated after each round."""
+ANCESTOR_SCORES: Final = {"val_accuracy": "score"}
+"""Names of earlier projects for such scores."""
+
+_FOREIGN: Final = ("program", "command", "project", "entity", "description", "$schema", "version")
+"""Keys that tell Weights & Biases what to start and where; here they mean nothing."""
+_MOST = 10_000  # combinations of a grid
+_TRIED = 2_000  # combinations of a larger space that are looked at beforehand
+_EXPONENT = re.compile(r"[+-]?\d+[eE][+-]?\d+")  # a number to JSON, a word to YAML 1.1
+
+Distribution = Literal[
+    "constant", "categorical", "uniform", "int_uniform", "q_uniform", "log_uniform", "log_uniform_values"
+]
+
+
+class Aim(Settings):
+    """What a sweep looks for."""
+
+    name: str
+    """One of `SCORES`."""
+    goal: Literal["maximize", "minimize"]
+    """Which way is better."""
+
+
+class Parameter(Settings):
+    """What a setting may be: one value, one of several, or any between two."""
+
+    value: Value | None = None
+    """The same in every trial."""
+    values: tuple[Value, ...] | None = Field(None, min_length=1)
+    """One of these in each trial."""
+    distribution: Distribution | None = None
+    """How a value is drawn between min and max."""
+    min: float | None = None
+    """The lowest value."""
+    max: float | None = None
+    """The highest value."""
+    q: float | None = None
+    """The step from one value to the next (q_uniform)."""
+
+    @property
+    def choices(self) -> tuple[Value, ...] | None:
+        """All that it may be, or None where it lies between two bounds."""
+        return (self.value,) if self.value is not None else self.values
+
+    @property
+    def range(self) -> Range:
+        """Between which bounds it is drawn, and how. Only where there are no `choices`."""
+        low, high = self.min or 0.0, self.max or 0.0
+        whole = low.is_integer() and high.is_integer()
+        if self.distribution == "log_uniform":
+            return Range(math.exp(low), math.exp(high), log=True)
+        if self.distribution == "q_uniform":
+            step = self.q or 1.0
+            return Range(low, low + (high - low) // step * step, step=step, whole=whole and step.is_integer())
+        if self.distribution in ("int_uniform", None) and whole:
+            return Range(low, high, step=1.0, whole=True)
+        return Range(low, high, log=self.distribution == "log_uniform_values")
+
+    def fault(self) -> str:
+        """What is wrong with it, and the mend; empty where nothing is."""
+        bounds = self.min is not None or self.max is not None
+        if sum((self.value is not None, self.values is not None, bounds)) != 1:
+            return "say either value, or values, or min and max"
+        if self.choices is not None:
+            if self.distribution not in ("constant", "categorical", None):
+                return f"distribution ({self.distribution}) needs min and max, not values; leave it out"
+            return ""
+        if self.min is None or self.max is None:
+            return f"{'min' if self.min is None else 'max'} is missing"
+        if self.distribution in ("constant", "categorical"):
+            return f"distribution ({self.distribution}) needs values, not min and max"
+        if self.min >= self.max:
+            return f"min ({self.min:g}) must be below max ({self.max:g}); swap them"
+        if self.distribution == "log_uniform_values" and self.min <= 0:
+            return f"min ({self.min:g}) must be above 0 for log_uniform_values; try uniform"
+        if self.distribution == "int_uniform" and not (self.min.is_integer() and self.max.is_integer()):
+            return f"min ({self.min:g}) and max ({self.max:g}) must be whole for int_uniform; try uniform"
+        if self.distribution == "q_uniform" and not 0 < (self.q or 1.0) <= self.max - self.min:
+            return f"q ({self.q:g}) must lie between 0 and max - min ({self.max - self.min:g})"
+        if self.q is not None and self.distribution != "q_uniform":
+            return f"q ({self.q:g}) works with the distribution q_uniform only; leave it out"
+        return ""
+
+
+class Range(NamedTuple):
+    """Any value between two, both included."""
+
+    low: float
+    high: float
+    log: bool = False
+    """Whether each magnitude is as likely as the others."""
+    step: float | None = None
+    whole: bool = False
+
+    def some(self) -> tuple[float | int, ...]:
+        """Both ends, then one between them."""
+        if self.whole:
+            return int(self.low), int(self.high)
+        between = self.low + (self.step or 0.382 * (self.high - self.low))
+        return self.low, self.high, between
+
+
+class EarlyEnd(Settings):
+    """When a trial that does badly is given up."""
+
+    type: Literal["hyperband", "median"]
+    """hyperband: only the best third goes on at each of several rounds (arXiv:1603.06560); median: what is below the median of the trials before."""
+    min_iter: int = Field(1, ge=1)
+    """Rounds that each trial may have."""
+    max_iter: int | None = Field(None, ge=1)
+    """With `s`, another way to say min_iter: max_iter / eta^s."""
+    s: int | None = Field(None, ge=0)
+    """How many times trials are compared."""
+    eta: int = Field(3, ge=2)
+    """One in so many goes on (hyperband)."""
+    strict: bool = False
+    """Read, and without effect: trials are always given up at once."""
+
+    @property
+    def first(self) -> int:
+        """Rounds that each trial may have."""
+        if self.max_iter is not None and self.s is not None:
+            return max(self.max_iter // self.eta**self.s, 1)
+        return self.min_iter
+
+
+class SweepSettings(Settings):
+    """What a sweep file says."""
+
+    method: Literal["grid", "random", "bayes"]
+    """grid: every combination once; random; bayes: where earlier trials were good (TPE)."""
+    metric: Aim
+    """What is to become as good as it can."""
+    parameters: dict[str, Parameter] = Field(min_length=1)
+    """The settings to try out."""
+    early_terminate: EarlyEnd | None = None
+    """When a trial is given up; None: never."""
+    name: str = Field("", max_length=80)
+    """What the sweep is called, if nothing else is said."""
+    run_cap: int = Field(20, ge=1, le=10_000)
+    """Trials of a random or bayes sweep; a grid has as many as combinations."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SweepSettings:
+        faults = [
+            f"parameters.{name}: {fault}" for name, it in self.parameters.items() if (fault := it.fault())
+        ]
+        meant: dict[str, str] = {}
+        for name in self.parameters:
+            for path in ANCESTOR_KEYS.get(name, (name,)):
+                if path in meant:
+                    faults.append(f"parameters.{name}: {meant[path]} says {path} too; leave one of them out")
+                meant[path] = name
+        if self.method == "grid":
+            endless = [name for name, parameter in self.parameters.items() if parameter.choices is None]
+            faults += [
+                f"parameters.{name}: a grid needs values, not bounds; list them, or use method random"
+                for name in endless
+            ]
+            if not endless and self.combinations > _MOST:
+                faults.append(
+                    f"the grid has {self.combinations:,} combinations; leave some out, or use method random"
+                )
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @property
+    def varied(self) -> dict[str, Parameter]:
+        """The parameters that differ from trial to trial."""
+        return {
+            name: parameter
+            for name, parameter in self.parameters.items()
+            if parameter.choices is None or len(parameter.choices) > 1
+        }
+
+    @property
+    def constants(self) -> dict[str, Value]:
+        """The parameters that are the same in every trial."""
+        return {
+            name: parameter.choices[0]
+            for name, parameter in self.parameters.items()
+            if parameter.choices is not None and len(parameter.choices) == 1
+        }
+
+    @property
+    def combinations(self) -> int:
+        """Of a grid."""
+        return math.prod(len(parameter.choices or ()) for parameter in self.varied.values())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep will try out."""
+
+    settings: SweepSettings
+    base: RunSettings
+    """What the parameters leave out."""
+    grid: tuple[dict[str, Value], ...]
+    """Of a grid, the combinations that can be trained; otherwise empty."""
+    left_out: tuple[str, ...]
+    """Of a grid, the combinations that cannot, and why."""
+    epochs: int
+    """The most rounds of any trial."""
+
+    @property
+    def trials(self) -> int:
+        """How many there will be."""
+        return len(self.grid) if self.settings.method == "grid" else self.settings.run_cap
+
+    def run_settings(self, params: dict[str, Value]) -> RunSettings:
+        """All settings of a trial. Raises `SettingsError` where these values do not go together."""
+        return settings_from({**self.settings.constants, **params}, self.base, source="this trial")
+
+
+def read_plan(text: str, base: RunSettings, *, source: str = "the sweep file") -> Plan:
+    """Understand a sweep file. Raises `SettingsError` naming the key and the mend.
+
+    Each value is tried in settings with the others: one that fits none of them is refused, and so is a setting that does
+    not exist, and a metric that such trainings do not have.
+    """
+    settings = validated(SweepSettings, _parsed(text, source), source=source)
+    settings = _known_metric(settings, source)
+    plan = Plan(settings, base, (), (), base.training.epochs)
+    works: list[dict[str, Value]] = []
+    made: list[RunSettings] = []
+    wrong: list[tuple[dict[str, Value], str]] = []
+    for params in _some(settings):
+        try:
+            made.append(plan.run_settings(params))
+            works.append(params)
+        except SettingsError as error:
+            wrong.append((params, str(error).removeprefix("this trial: ")))
+    if not works:
+        raise SettingsError(f"{source}: parameters: {wrong[0][1]}")
+    for name in settings.varied:
+        useful = [params[name] for params in works]
+        for params, why in wrong:
+            if params[name] not in useful:
+                raise SettingsError(f"{source}: parameters.{name}: {params[name]!r} works in no trial: {why}")
+    _check_metric(settings, made, source)
+    epochs = max(one.training.epochs for one in made)
+    early = settings.early_terminate
+    if early is not None and early.first > epochs:
+        raise SettingsError(
+            f"{source}: early_terminate.min_iter ({early.first}) is above the {epochs} epochs of a trial; lower it, or train longer"
+        )
+    is_grid = settings.method == "grid"
+    left_out = tuple(f"{_spoken(params)}: {why}" for params, why in wrong) if is_grid else ()
+    return Plan(settings, base, tuple(works) if is_grid else (), left_out, epochs)
+
+
+def name_in(text: str) -> str:
+    """What a sweep file calls its sweep; empty where it does not. Raises `SettingsError`."""
+    return str(_parsed(text, "the sweep file").get("name") or "")
+
+
+def _parsed(text: str, source: str) -> dict[str, Any]:
+    import yaml  # type: ignore[import-untyped]
+
+    try:
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SettingsError(f"{source} is neither YAML nor JSON: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{source} holds no sweep; it must have method, metric and parameters")
+    return {str(key): _numbers(value) for key, value in values.items() if key not in _FOREIGN}
+
+
+def _numbers(value: Any) -> Any:
+    """The same, with 1e-5 as a number."""
+    if isinstance(value, dict):
+        return {str(key): _numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_numbers(inner) for inner in value]
+    return float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
+
+
+def _known_metric(settings: SweepSettings, source: str) -> SweepSettings:
+    name = ANCESTOR_SCORES.get(settings.metric.name, settings.metric.name)
+    if name not in SCORES:
+        known = ", ".join(f"{score} ({meaning})" for score, meaning in SCORES.items())
+        raise SettingsError(f"{source}: metric.name ({name!r}) is never validated; use one of: {known}")
+    return settings.model_copy(update={"metric": settings.metric.model_copy(update={"name": name})})
+
+
+def _check_metric(settings: SweepSettings, made: list[RunSettings], source: str) -> None:
+    if settings.metric.name == "mnist" and any(one.model.kind != "digit" for one in made):
+        raise SettingsError(
+            f"{source}: metric.name ('mnist') is validated for the digit model only; use score, or begin from a preset for digits"
+        )
+
+
+def _some(settings: SweepSettings) -> Iterator[dict[str, Value]]:
+    """All combinations of a grid, or enough of a larger space to meet every value and every bound."""
+    points: dict[str, tuple[Value, ...]] = {
+        name: parameter.choices or parameter.range.some() for name, parameter in settings.varied.items()
+    }
+    if settings.method == "grid" or math.prod(map(len, points.values())) <= _TRIED:
+        for values in itertools.product(*points.values()):
+            yield dict(zip(points, values, strict=True))
+        return
+    draw = random.Random(0)
+    for number in range(_TRIED):
+        yield {
+            name: values[number] if number < len(values) else draw.choice(values)
+            for name, values in points.items()
+        }
+
+
+def _spoken(params: dict[str, Value]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in params.items())
