@@ -1,4 +1,4 @@
-"""Settings in, what training with them would take out: parameters, memory, time. Measured on this machine, on a few steps."""
+"""Settings in, what training with them would take out: parameters, memory, time. Measured on this machine, on a few small steps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Estimate:
 
 
 def estimate(settings: RunSettings, mnist: Mnist) -> Estimate:
-    """Take three small steps and count. Digits of the sample will do. Other work on the machine shows in the time."""
+    """Take three small steps and count; digits of the sample will do. With one thread, other work on the machine does not count."""
     choices = settings.training
     plain = settings.canvas.model_copy(update={"empty_share": 0.0, "penned_share": 0.0, "found_share": 0.0})
     tiles = digit_tiles(mnist.split("validation"))
@@ -42,12 +42,13 @@ def estimate(settings: RunSettings, mnist: Mnist) -> Estimate:
     threads = torch.get_num_threads()
     random = torch.get_rng_state()
     torch.set_num_threads(choices.threads)
+    clock = time.thread_time if choices.threads == 1 else time.perf_counter
     try:
         model = build(settings).train()
         kept = _Kept()
         times = []
         for number in range(3):
-            begun = time.perf_counter()
+            begun = clock()
             batch = make_canvases(tiles, plain, size, number)
             with (
                 torch.autocast("cpu", torch.bfloat16, enabled=choices.precision == "bfloat16"),
@@ -55,7 +56,7 @@ def estimate(settings: RunSettings, mnist: Mnist) -> Estimate:
             ):
                 loss = sum(losses(model, batch, choices).values(), torch.zeros(()))
             loss.backward()
-            times.append(time.perf_counter() - begun)
+            times.append(clock() - begun)
     finally:
         torch.set_num_threads(threads)
         torch.set_rng_state(random)

@@ -16,6 +16,7 @@ from pages.common import digits, forms, look
 from pages.common.training import show_training
 
 _FORM: Final = "train"
+_FIRST: Final = "number-small"
 _RANDOM: Final = "random weights"
 _STATES: Final = {
     "queued": ":material/hourglass_empty: waits for its turn",
@@ -71,7 +72,7 @@ def show_estimate(settings: RunSettings) -> None:
     )
     st.caption(
         f"{settings.training.steps:,} steps of {settings.training.batch_size} canvases, {expected.seconds_per_step * 1000:.0f} ms a step: "
-        f"timed just now on this machine, other work on it included.{searching}"
+        f"timed just now on this machine, as if it had nothing else to do.{searching}"
     )
 
 
@@ -95,7 +96,7 @@ def follow() -> None:
     if not trainings:
         look.empty_state(
             "No training yet",
-            "Choose **number-small** above, set *Epochs* to 2, and press **Train**: you can watch it learn in a few minutes.",
+            "Set *Epochs* (under **Teaching**) to 2 and press **Train**: you can watch it learn in a few minutes.",
             key="jobs",
             icon=":material/model_training:",
         )
@@ -172,6 +173,7 @@ with left:
     st.selectbox(
         "Begin from a preset",
         list(PRESETS),
+        index=list(PRESETS).index(_FIRST),
         key="train-preset",
         on_change=take_preset,
         persist_state="session",
@@ -181,7 +183,7 @@ with right:
     name = st.text_input(
         "Name of the run", "my first run", max_chars=80, key="train-name", persist_state="session"
     )
-values = forms.settings_form(_FORM, PRESETS["number"])
+values = forms.settings_form(_FORM, PRESETS[_FIRST])
 settings: RunSettings | None = None
 try:
     settings = validated(RunSettings, values, source="These settings cannot work")

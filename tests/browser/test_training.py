@@ -1,0 +1,187 @@
+"""A training is launched in a browser, followed, left, found again, stopped and resumed, and never shown as what it is not."""
+
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenTab, Server, run_app
+from tests.conftest import ROOT
+
+TINY = {
+    "canvas": {
+        "height": 16,
+        "width": 32,
+        "max_digits": 2,
+        "empty_share": 0.0,
+        "found_share": 0.0,
+        "difficulty": 0.0,
+    },
+    "model": {"dim": 16, "heads": 2, "encoder_layers": 1, "stem_width": 4, "stem_depth": 1},
+    "training": {
+        "epochs": 2000,
+        "steps_per_epoch": 20,
+        "batch_size": 4,
+        "validation_canvases": 10,
+        "save_every": 5,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("lab")
+    yield folder
+    for file in folder.glob("jobs/*/process.json"):
+        with pytest.MonkeyPatch.context():
+            try:
+                os.kill(json.loads(file.read_text())["pid"], signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+
+@pytest.fixture(scope="module")
+def own_app(chromium_path: str, lab: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    log = tmp_path_factory.mktemp("app") / "streamlit.log"
+    with run_app(ROOT / "streamlit_app.py", log, NUMBERS_LAB=str(lab)) as server:
+        yield server
+
+
+def open_training(open_tab: OpenTab, server: Server, job: str = "", **look: object) -> Page:
+    page = open_tab(f"{server.url}/launch{'?job=' + job if job else ''}", **look)
+    expect(page.get_by_role("heading", name="Trainings")).to_be_visible()
+    page.keyboard.press("Escape")
+    return page
+
+
+def launch(page: Page, name: str, settings: dict[str, object]) -> str:
+    """Fill the form from a file, name the run, press Train; the job's id."""
+    page.get_by_role("button", name="JSON").click()
+    file = {"name": "tiny.json", "mimeType": "application/json", "buffer": json.dumps(settings).encode()}
+    page.locator(".st-key-train-file input[type=file]").set_input_files(file)  # type: ignore[arg-type]
+    expect(page.get_by_role("spinbutton", name="Height", exact=True)).to_have_value(str(settings["canvas"]["height"]))  # type: ignore[index]
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Data and start").click()
+    sample = page.locator(".st-key-train-sample input")
+    if not sample.is_checked():
+        page.locator(".st-key-train-sample label").first.click()
+    page.keyboard.press("Escape")
+    page.get_by_role("textbox", name="Name of the run").fill(name)
+    page.get_by_role("textbox", name="Name of the run").press("Enter")
+    before = page.url
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_function(
+        "before => location.search.includes('job=') && location.href != before", arg=before
+    )
+    return re.findall(r"job=([^&]+)", page.url)[0]
+
+
+def step(page: Page) -> int:
+    text = page.get_by_text(re.compile(r"step [\d,]+ of")).inner_text()
+    return int(re.findall(r"step ([\d,]+)", text)[0].replace(",", ""))
+
+
+def points(page: Page) -> int:
+    """How many points the curve of the loss has in the page."""
+    return page.evaluate("document.querySelector('.live-chart')?.data?.[0]?.x?.length ?? 0")  # type: ignore[no-any-return]
+
+
+def state(page: Page, words: str) -> None:
+    expect(page.get_by_text(words)).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def remembered() -> dict[str, str]:
+    """What one test launched and the next ones find again."""
+    return {}
+
+
+def test_a_run_is_launched_from_the_form_and_its_curve_grows_without_losing_the_zoom(
+    own_app: Server, open_tab: OpenTab, remembered: dict[str, str], screenshots: Path
+) -> None:
+    page = open_training(open_tab, own_app)
+    expect(page.get_by_text("No training yet")).to_be_visible()
+    remembered["job"] = launch(page, "tiny <b>run</b> ../x", TINY)
+    state(page, "tiny <b>run</b> ../x")
+    expect(page.locator(".live-chart .main-svg").first).to_be_visible()
+    page.evaluate("Plotly.relayout(document.querySelector('.live-chart'), {'xaxis.range': [1, 7]})")
+    before = points(page)
+    page.wait_for_function(
+        "before => document.querySelector('.live-chart').data[0].x.length > before + 2", arg=before
+    )
+    assert page.evaluate("document.querySelector('.live-chart').layout.xaxis.range") == [1, 7]
+    expect(page.get_by_text("What it reads, and where it looks")).to_be_visible()
+    expect(page.locator(".watched")).to_have_count(8)
+    page.set_viewport_size({"width": 1280, "height": 2100})
+    page.screenshot(path=screenshots / "training.png")
+
+
+def test_another_tab_sees_the_same_training_and_a_scrubber_through_its_rounds(
+    own_app: Server, open_tab: OpenTab, remembered: dict[str, str]
+) -> None:
+    page = open_training(open_tab, own_app, remembered["job"])
+    state(page, "is training")
+    assert step(page) > 0
+    page.locator(".st-key-training-" + remembered["job"] + "-newest label").first.click()
+    slider = page.get_by_role("slider", name="Round")
+    slider.focus()
+    slider.press("Home")
+    expect(page.get_by_text(re.compile(r"After round 1:"))).to_be_visible()
+
+
+def test_a_stopped_training_goes_on_from_where_it_was(
+    own_app: Server, open_tab: OpenTab, remembered: dict[str, str]
+) -> None:
+    page = open_training(open_tab, own_app, remembered["job"])
+    page.get_by_role("button", name="Stop", exact=True).click()
+    state(page, "was stopped")
+    reached = step(page)
+    page.get_by_role("button", name="Go on").click()
+    state(page, "is training")
+    page.wait_for_function(
+        "reached => Number(/step ([\\d,]+) of/.exec(document.body.innerText)?.[1].replace(',', '')) > reached",
+        arg=reached,
+    )
+
+
+def test_a_killed_server_finds_its_training_again(
+    chromium_path: str, open_tab: OpenTab, lab: Path, remembered: dict[str, str], tmp_path: Path
+) -> None:
+    with run_app(ROOT / "streamlit_app.py", tmp_path / "first.log", NUMBERS_LAB=str(lab)) as server:
+        server.process.kill()
+        server.process.wait()
+    with run_app(ROOT / "streamlit_app.py", tmp_path / "second.log", NUMBERS_LAB=str(lab)) as server:
+        page = open_training(open_tab, server, remembered["job"])
+        state(page, "is training")
+
+
+def test_a_killed_trainer_is_shown_as_dead_with_its_last_words(
+    own_app: Server, open_tab: OpenTab, lab: Path, remembered: dict[str, str], screenshots: Path
+) -> None:
+    page = open_training(open_tab, own_app, remembered["job"])
+    state(page, "is training")
+    process = json.loads((lab / "jobs" / remembered["job"] / "process.json").read_text())
+    os.kill(process["pid"], signal.SIGKILL)
+    state(page, "died: its process is gone")
+    expect(page.get_by_text(re.compile(r"epoch \d+: clean"))).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 2100})
+    page.screenshot(path=screenshots / "training-died.png")
+
+
+def test_settings_that_cannot_work_are_refused_before_anything_starts(
+    own_app: Server, open_tab: OpenTab
+) -> None:
+    page = open_training(open_tab, own_app)
+    page.get_by_role("tab", name="Model").click()
+    field = page.get_by_role("spinbutton", name="Heads", exact=True)
+    field.fill("5")
+    field.press("Enter")
+    expect(
+        page.get_by_text(re.compile(r"dim \(\d+\) must be divisible by heads \(5\); try heads"))
+    ).to_be_visible()
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_disabled()
