@@ -16,19 +16,24 @@ from core.data.mnist import Mnist
 from core.data.tiles import Finds
 from core.training import sweep_file
 from core.training.engine import Epoch, Step
-from core.training.sweep import Sweep, Trial, begin, run, trials
+from core.training.sweep import Sweep, Trial, begin, open_sweep, run, trials
 from core.training.sweep_file import PRESET
 from core.training.tracking import Store
 
 
 def main(argv: list[str]) -> int:
-    """`FILE`, `--name`, `--trials`, `--preset`, `--storage`, `--sample`, `--untracked`. The same command goes on with a sweep that was interrupted."""
+    """`FILE` or `FOLDER`, `--name`, `--trials`, `--preset`, `--storage`, `--sample`, `--untracked`. The same command goes on with a sweep that was interrupted."""
     parser = argparse.ArgumentParser(
         prog="python -m core sweep",
         description=sweep_file.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="the sweep file, YAML or JSON")
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="the sweep file, YAML or JSON; or the folder of a sweep that is to go on",
+    )
     parser.add_argument(
         "--name",
         default="",
@@ -57,17 +62,8 @@ def main(argv: list[str]) -> int:
     chosen = parser.parse_args(argv)
 
     def command() -> int:
-        text = _text(chosen.file)
-        name = chosen.name or sweep_file.name_in(text) or chosen.file.stem
-        sweep = begin(
-            text,
-            name,
-            PRESETS[chosen.preset],
-            trials=chosen.trials,
-            sample=chosen.sample,
-            storage=chosen.storage,
-        )
-        mnist = mnist_or_sample(sample=chosen.sample)
+        sweep = _begun(chosen)
+        mnist = mnist_or_sample(sample=sweep.sample)
         return sweep_trials(sweep, mnist, None if chosen.untracked else Store())
 
     return explained(command)
@@ -110,6 +106,22 @@ def sweep_trials(sweep: Sweep, mnist: Mnist, store: Store | None) -> int:
         print("stopped at a whole step; go on with the same command")
         return 130
     return _said(sweep)
+
+
+def _begun(chosen: argparse.Namespace) -> Sweep:
+    """A new sweep, or the one to go on with."""
+    if chosen.file.is_dir():
+        known = open_sweep(chosen.file)
+        return begin(known.text, known.name, known.plan.base, trials=chosen.trials, sample=known.sample)
+    text = _text(chosen.file)
+    return begin(
+        text,
+        chosen.name or sweep_file.name_in(text) or chosen.file.stem,
+        PRESETS[chosen.preset],
+        trials=chosen.trials,
+        sample=chosen.sample,
+        storage=chosen.storage,
+    )
 
 
 def _said(sweep: Sweep) -> int:

@@ -15,6 +15,7 @@ import re
 import socket
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -176,40 +177,11 @@ def load(name: str) -> Sweep:
     folder = _folder(name)
     if not folder.is_dir():
         raise SweepError(f"there is no sweep {name!r} in {folder.parent}; see python -m core sweep --help")
-    return _load(folder)
+    return open_sweep(folder)
 
 
-def sweeps() -> list[Sweep]:
-    """All sweeps, newest first. A folder that is broken is left out."""
-    home = lab.root() / "sweeps"
-    folders = (
-        sorted(home.iterdir(), key=lambda one: one.stat().st_ctime, reverse=True) if home.is_dir() else []
-    )
-    found = []
-    for folder in folders:
-        with contextlib.suppress(SettingsError):
-            found.append(_load(folder))
-    return found
-
-
-def stamp(sweep: Sweep) -> tuple[int, int]:
-    """Changes whenever its journal does; of a database, each second."""
-    if sweep.storage:
-        return int(time.time()), 0
-    with contextlib.suppress(OSError):
-        journal = (sweep.folder / _JOURNAL).stat()
-        return journal.st_mtime_ns, journal.st_size
-    return 0, 0
-
-
-def _folder(name: str) -> Path:
-    """A name that is no plain word gets one, with a mark of its own, so that no two names meet and none leads elsewhere."""
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "sweep"
-    mark = "" if plain == name else f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    return lab.root() / "sweeps" / f"{plain}{mark}"
-
-
-def _load(folder: Path) -> Sweep:
+def open_sweep(folder: Path) -> Sweep:
+    """The sweep in that folder. Raises `SweepError` where it is broken."""
     try:
         about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
         text = (folder / _FILE).read_text(encoding="utf-8")
@@ -228,6 +200,36 @@ def _load(folder: Path) -> Sweep:
         raise SweepError(
             f"the sweep in {folder} is broken ({error}); mend it, or move the folder away"
         ) from error
+
+
+def sweeps() -> list[Sweep]:
+    """All sweeps, newest first. A folder that is broken is left out."""
+    home = lab.root() / "sweeps"
+    folders = (
+        sorted(home.iterdir(), key=lambda one: one.stat().st_ctime, reverse=True) if home.is_dir() else []
+    )
+    found = []
+    for folder in folders:
+        with contextlib.suppress(SettingsError):
+            found.append(open_sweep(folder))
+    return found
+
+
+def stamp(sweep: Sweep) -> tuple[int, int]:
+    """Changes whenever its journal does; of a database, each second."""
+    if sweep.storage:
+        return int(time.time()), 0
+    with contextlib.suppress(OSError):
+        journal = (sweep.folder / _JOURNAL).stat()
+        return journal.st_mtime_ns, journal.st_size
+    return 0, 0
+
+
+def _folder(name: str) -> Path:
+    """A name that is no plain word gets one, with a mark of its own, so that no two names meet and none leads elsewhere."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "sweep"
+    mark = "" if plain == name else f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return lab.root() / "sweeps" / f"{plain}{mark}"
 
 
 # Running it
@@ -249,28 +251,36 @@ def run(
         raise SweepError(
             f"the sweep {sweep.name!r} is being run by another process; wait for it, or stop it first"
         ) from None
-    with lock:
-        study = _study(sweep, to_run=True)
-        _take_up_the_dead(study, sweep)
-        _enqueue_grid(study, sweep)
+    try:
+        yield from _run(sweep, mnist, store, search)
+    finally:
+        lock.release()
+
+
+def _run(
+    sweep: Sweep, mnist: Mnist, store: Store | None, search: Callable[[RunSettings], Finds | None]
+) -> Generator[tuple[Trial, Step | Epoch | None], None, None]:
+    study = _study(sweep, to_run=True)
+    _take_up_the_dead(study, sweep)
+    _enqueue_grid(study, sweep)
+    impossible = 0
+    while _done(study) < sweep.trials:
+        if sweep.plan.grid and not _waiting(study):
+            return  # the rest is in the hands of other machines
+        trial = study.ask(_distributions(sweep.plan.settings.varied))
+        trial.set_user_attr("owner", _me())
+        try:
+            settings = sweep.plan.run_settings(trial.params)
+        except SettingsError as error:
+            impossible += 1
+            _fail(study, trial, str(error), impossible=True)
+            if impossible == _IMPOSSIBLE:
+                raise SweepError(
+                    f"{impossible} times in a row, the values drawn do not go together; the last time: {error}"
+                ) from error
+            continue
         impossible = 0
-        while _done(study) < sweep.trials:
-            if sweep.plan.grid and not _waiting(study):
-                return  # the rest is in the hands of other machines
-            trial = study.ask(_distributions(sweep.plan.settings.varied))
-            trial.set_user_attr("owner", _me())
-            try:
-                settings = sweep.plan.run_settings(trial.params)
-            except SettingsError as error:
-                impossible += 1
-                _fail(study, trial, str(error), impossible=True)
-                if impossible == _IMPOSSIBLE:
-                    raise SweepError(
-                        f"{impossible} times in a row, the values drawn do not go together; the last time: {error}"
-                    ) from error
-                continue
-            impossible = 0
-            yield from _train(study, trial, sweep, settings, mnist, store, search(settings))
+        yield from _train(study, trial, sweep, settings, mnist, store, search(settings))
 
 
 def _train(
@@ -326,6 +336,8 @@ def _train(
             trial.set_user_attr("latency", latency)
             study.tell(trial, max(values) if sweep.maximize else min(values))
             outcome = "finished"
+        if pruned and store is not None:
+            store.tag(name, "pruned")
         (folder / STATE).unlink(missing_ok=True)  # nothing goes on from it any more
     except (TrainingDiverged, CheckpointError) as error:
         outcome = "failed"
@@ -567,8 +579,12 @@ def grouped(trials: Sequence[Trial], setting: str) -> list[Group]:
     ]
 
 
-def figure(kind: str, sweep: Sweep, params: Sequence[str] = ()) -> go.Figure | None:
+def figure(
+    kind: str, sweep: Sweep, params: Sequence[str] = (), *, beside: Sequence[Sweep] = ()
+) -> go.Figure | None:
     """One of `FIGURES`, drawn by Optuna; None while there are too few trials for it. `params` are all where none is named.
+
+    A history also shows the sweeps `beside` it.
 
     Raises `SweepError`.
     """
@@ -580,17 +596,21 @@ def figure(kind: str, sweep: Sweep, params: Sequence[str] = ()) -> go.Figure | N
     some = list(params) or None
     known = trials(sweep)
     finished = sum(trial.state == "finished" for trial in known)
-    if finished < (0 if kind == "timeline" else 1 if kind in ("history", "intermediate values") else 2):
+    if not known or finished < (
+        0 if kind == "timeline" else 1 if kind in ("history", "intermediate values") else 2
+    ):
         return None
     try:
         if kind == "history":
-            return visualization.plot_optimization_history(study, target_name=name)
+            return visualization.plot_optimization_history([study, *map(_study, beside)], target_name=name)
         if kind == "parallel coordinates":
             return visualization.plot_parallel_coordinate(study, some, target_name=name)
         if kind == "importance":
-            return visualization.plot_param_importances(
-                study, PedAnovaImportanceEvaluator(), some, target_name=name
-            )
+            with warnings.catch_warnings():
+                warnings.filterwarnings("error", message="Target and region quantiles")
+                return visualization.plot_param_importances(
+                    study, PedAnovaImportanceEvaluator(), some, target_name=name
+                )
         if kind == "slice":
             return visualization.plot_slice(study, some, target_name=name)
         if kind == "contour":
@@ -598,7 +618,7 @@ def figure(kind: str, sweep: Sweep, params: Sequence[str] = ()) -> go.Figure | N
         if kind == "intermediate values":
             return visualization.plot_intermediate_values(study)
         return visualization.plot_timeline(study)
-    except (ValueError, RuntimeError):  # Optuna's way to say that it needs more
+    except (ValueError, RuntimeError, UserWarning):  # Optuna's way to say that it needs more
         return None
 
 
