@@ -133,7 +133,7 @@ def _loss(now: Progress) -> go.Figure:
             "side": "right",
             "showgrid": False,
             "rangemode": "tozero",
-            "tickformat": ".1g",
+            "tickformat": "~g",
         },
     )
     return figure

@@ -179,9 +179,9 @@ def test_settings_that_cannot_work_are_refused_before_anything_starts(
     page = open_training(open_tab, own_app)
     page.get_by_role("tab", name="Model").click()
     field = page.get_by_role("spinbutton", name="Heads", exact=True)
-    field.fill("5")
+    field.fill("7")
     field.press("Enter")
     expect(
-        page.get_by_text(re.compile(r"dim \(\d+\) must be divisible by heads \(5\); try heads"))
+        page.get_by_text(re.compile(r"dim \(\d+\) must be divisible by heads \(7\); try heads"))
     ).to_be_visible()
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_disabled()
