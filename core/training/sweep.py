@@ -129,11 +129,10 @@ class Group:
     """The finished trials that have one value of a setting."""
 
     setting: Value
-    count: int
     mean: float
     spread: float
     """Standard deviation; 0 of a single trial."""
-    values: tuple[float, ...]
+    trials: tuple[Trial, ...]
 
 
 # A sweep and its folder
@@ -562,21 +561,16 @@ def front(
 
 def grouped(trials: Sequence[Trial], setting: str) -> list[Group]:
     """The finished trials by the value that they have of a setting, as the sweep file calls it."""
-    found: dict[Value, list[float]] = {}
+    found: dict[Value, list[Trial]] = {}
     for trial in trials:
         if trial.state == "finished" and trial.value is not None and setting in trial.params:
-            found.setdefault(trial.params[setting], []).append(trial.value)
-    ordered = sorted(found.items(), key=lambda one: (isinstance(one[0], str), one[0]))
-    return [
-        Group(
-            value,
-            len(values),
-            statistics.fmean(values),
-            statistics.stdev(values) if len(values) > 1 else 0.0,
-            tuple(values),
-        )
-        for value, values in ordered
-    ]
+            found.setdefault(trial.params[setting], []).append(trial)
+    made = []
+    for value in sorted(found, key=lambda one: (isinstance(one, str), one)):
+        scores = [trial.value for trial in found[value] if trial.value is not None]
+        spread = statistics.stdev(scores) if len(scores) > 1 else 0.0
+        made.append(Group(value, statistics.fmean(scores), spread, tuple(found[value])))
+    return made
 
 
 def figure(

@@ -273,6 +273,8 @@ class Plan:
     """Of a grid, the combinations that cannot, and why."""
     epochs: int
     """The most rounds of any trial."""
+    example: RunSettings
+    """All settings of one of its trials."""
 
     @property
     def trials(self) -> int:
@@ -292,7 +294,7 @@ def read_plan(text: str, base: RunSettings, *, source: str = "the sweep file") -
     """
     settings = validated(SweepSettings, _parsed(text, source), source=source)
     settings = _known_metric(settings, source)
-    plan = Plan(settings, base, (), (), base.training.epochs)
+    plan = Plan(settings, base, (), (), base.training.epochs, base)
     works: list[dict[str, Value]] = []
     made: list[RunSettings] = []
     wrong: list[tuple[dict[str, Value], str]] = []
@@ -318,7 +320,7 @@ def read_plan(text: str, base: RunSettings, *, source: str = "the sweep file") -
         )
     is_grid = settings.method == "grid"
     left_out = tuple(f"{_spoken(params)}: {why}" for params, why in wrong) if is_grid else ()
-    return Plan(settings, base, tuple(works) if is_grid else (), left_out, epochs)
+    return Plan(settings, base, tuple(works) if is_grid else (), left_out, epochs, made[0])
 
 
 def name_in(text: str) -> str:

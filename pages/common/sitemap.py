@@ -52,11 +52,18 @@ LAUNCH: Final = Screen(
     "Choose the settings, train a model of your own, and watch it learn to read.",
 )
 
+SWEEPS: Final = Screen(
+    "train/sweeps",
+    "Sweeps",
+    ":material/tune:",
+    "Try many settings in one go, and see which of them matter and what accuracy costs.",
+)
+
 # A page is listed here once its file exists (a test compares the two); the folder is the section's.
 SECTIONS: Final[dict[str, list[Screen]]] = {
     "Start": [HOME],
     "Read": [DRAW, WEBCAM, PHOTO],
-    "Train": [LAUNCH],
+    "Train": [LAUNCH, SWEEPS],
 }
 
 

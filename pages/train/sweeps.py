@@ -1,0 +1,462 @@
+"""Sweeps: many settings are tried out in one go, and compared: which matter, how much, and what accuracy costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import plotly.graph_objects as go
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.config import PRESETS, RunSettings, SettingsError
+from core.training import jobs, sweep
+from core.training.estimate import Estimate, estimate
+from core.training.sweep import Sweep, Trial
+from core.training.sweep_file import EXAMPLE, PRESET, SCORES, Plan, name_in, read_plan
+from pages.common import digits, forms, look, sitemap
+from pages.common.charts import show_chart
+from pages.common.sweep_charts import COSTS, dressed, groups, short, show_clickable, trade_off
+
+_CHOSEN: Final = "sweeps-trial"  # in the session: the name of a sweep and the number of a trial
+_FILE: Final = "sweeps-file"
+_VIEWS: Final = ("Trials", "Settings", "Rounds", "Cost", "Groups")
+_STATES: Final = {
+    "waiting": "waits", "running": "is training", "interrupted": "was interrupted", "finished": "finished",
+    "pruned": "given up", "failed": "failed",
+}  # fmt: skip
+_OVER: Final = ("finished", "pruned", "failed")
+
+
+@st.cache_data(ttl=2, show_spinner=False)
+def all_sweeps() -> list[Sweep]:
+    """Every sweep, newest first."""
+    return sweep.sweeps()
+
+
+@st.cache_data(ttl=5, show_spinner=False, max_entries=100)
+def _trials(folder: str, stamp: tuple[int, int], _one: Sweep) -> list[Trial]:
+    return sweep.trials(_one)
+
+
+def trials_of(one: Sweep) -> list[Trial]:
+    """Its trials as they are now; none, and a message, where they cannot be read."""
+    try:
+        return _trials(str(one.folder), sweep.stamp(one), one)
+    except SettingsError as error:
+        st.error(str(error))
+        return []
+
+
+@st.cache_data(show_spinner=False, max_entries=100)
+def _figure(
+    kind: str, stamps: list[tuple[str, int, int]], params: list[str], _sweeps: Sequence[Sweep]
+) -> go.Figure | None:
+    return sweep.figure(kind, _sweeps[0], params, beside=_sweeps[1:])
+
+
+def figure(kind: str, some: Sequence[Sweep], params: Sequence[str] = ()) -> go.Figure | None:
+    """One of Optuna's figures in our looks; None, and what it waits for, while there is nothing to draw."""
+    try:
+        drawn = _figure(kind, [(str(one.folder), *sweep.stamp(one)) for one in some], list(params), some)
+    except SettingsError:  # said where its trials were read
+        return None
+    if drawn is None:
+        st.caption(f"**{kind.capitalize()}** is drawn once more trials have finished with different results.")
+        return None
+    return dressed(drawn, kind, some[0].metric, [one.name for one in some])
+
+
+def side_by_side(some: Sequence[Sweep]) -> Iterator[tuple[Sweep, DeltaGenerator]]:
+    """A place for each sweep, in two columns where there are several."""
+    columns = st.columns(min(len(some), 2), gap="medium")
+    for number, one in enumerate(some):
+        with columns[number % len(columns)]:
+            if len(some) > 1:
+                st.markdown(f"**{unmarked(one.name)}**")
+            yield one, columns[number % len(columns)]
+
+
+@st.fragment(run_every=2.0)
+def follow(some: Sequence[Sweep]) -> None:
+    """How far each sweep is, and what can be done with it; when a trial is over, the page is drawn anew."""
+    over = []
+    for one, _ in side_by_side(some):
+        known = trials_of(one)
+        counts: Counter[str] = Counter(trial.state for trial in known)
+        done = sum(counts[state] for state in _OVER if state != "failed") + counts["failed"]
+        over.append(done)
+        said = [
+            f"{counts[state]} {_STATES[state]}"
+            for state in ("finished", "pruned", "failed", "interrupted")
+            if counts[state]
+        ]
+        said += [
+            f"trial {trial.number} is in round {len(trial.values) + 1} of {one.plan.run_settings(trial.params).training.epochs}"
+            for trial in known
+            if trial.state == "running"
+        ]
+        st.progress(
+            min(done / one.trials, 1.0),
+            text=f"{done} of {one.trials} trials: {', '.join(said) or 'none yet'}",
+        )
+        controls(one, counts)
+    if over != st.session_state.setdefault("sweeps-over", over):
+        st.session_state["sweeps-over"] = over
+        st.rerun()
+
+
+def controls(one: Sweep, counts: Counter[str]) -> None:
+    """Stop a sweep, or go on with it."""
+    job = next((job for job in jobs.jobs() if job.command == ("sweep", str(one.folder))), None)
+    with st.container(horizontal=True):
+        if job is not None and job.alive:
+            stopping = job.state == "stopping"
+            st.button(
+                "Stop",
+                icon=":material/pause:",
+                key=f"stop-{one.folder.name}",
+                on_click=jobs.stop,
+                args=[job.id],
+                disabled=stopping,
+            )
+            if stopping:
+                st.caption("It stops at its next step.")
+            elif job.state == "queued":
+                st.caption("It waits until the jobs before it are over.")
+        elif not counts["running"] and sum(counts[state] for state in _OVER) < one.trials:
+            st.button(
+                "Go on", icon=":material/play_arrow:", key=f"go-{one.folder.name}", on_click=start, args=[one]
+            )
+    if job is not None and job.state in ("failed", "died"):
+        st.error(unmarked(job.message) or "Its process is gone without a word.")
+        st.code(job.last_lines() or "It printed nothing.", language=None)
+
+
+def start(one: Sweep) -> None:
+    """Run it as a job, which outlives the page."""
+    try:
+        jobs.launch(["sweep", str(one.folder)], one.name)
+    except jobs.JobError as error:
+        st.session_state["sweeps-said"] = str(error)
+
+
+def compare(some: Sequence[Sweep]) -> None:
+    """The chosen sweeps, seen from one side at a time."""
+    tables = {one.name: trials_of(one) for one in some}
+    if not any(tables.values()):
+        st.caption("Its trials appear here as soon as the first one begins.")
+        return
+    view = st.segmented_control(
+        "Look at",
+        _VIEWS,
+        default=_VIEWS[0],
+        required=True,
+        key="sweeps-view",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    if view == "Trials":
+        show_trials(some, tables)
+    elif view == "Settings":
+        show_settings(some)
+    elif view == "Rounds":
+        for kind in ("intermediate values", "timeline"):
+            show_each(kind, some)
+    elif view == "Cost":
+        show_cost(some, tables)
+    else:
+        show_groups(some, tables)
+    show_one(some, tables)
+
+
+def show_trials(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
+    """The history of all, and each trial as a row."""
+    if drawn := figure("history", some):
+        show_clickable(drawn, key="sweeps-history", label="The value of each trial, in order", into=_CHOSEN)
+    rows = [trial for known in tables.values() for trial in reversed(known)]
+
+    def clicked() -> None:
+        for row in st.session_state["sweeps-table"]["selection"]["rows"]:
+            st.session_state[_CHOSEN] = (rows[row].sweep, rows[row].number)
+
+    st.dataframe(
+        [_row(trial, several=len(some) > 1) for trial in rows],
+        key="sweeps-table",
+        hide_index=True,
+        height=min(38 + 35 * len(rows), 400),
+        on_select=clicked,
+        selection_mode="single-row",
+        column_config={
+            "value": st.column_config.ProgressColumn(
+                some[0].metric, format="percent", min_value=0.0, max_value=1.0
+            ),
+            "seconds": st.column_config.NumberColumn(format="%.0f s"),
+            "latency": st.column_config.NumberColumn("ms a strip", format="%.2f"),
+            "parameters": st.column_config.NumberColumn(format="localized"),
+            "rounds": st.column_config.LineChartColumn("round by round"),
+        },
+    )
+
+
+def _row(trial: Trial, *, several: bool) -> dict[str, Any]:
+    return {
+        **({"sweep": trial.sweep} if several else {}),
+        "trial": trial.number,
+        "state": _STATES[trial.state],
+        "value": trial.value,
+        **{name: short(value) for name, value in trial.params.items()},
+        "rounds": list(trial.values.values()),
+        "parameters": trial.parameters,
+        "seconds": trial.seconds,
+        "latency": trial.latency,
+    }
+
+
+def show_settings(some: Sequence[Sweep]) -> None:
+    """Which settings matter, and how."""
+    for kind in ("importance", "parallel coordinates", "slice"):
+        show_each(kind, some)
+    for one, _ in side_by_side(some):
+        varied = list(one.plan.settings.varied)
+        if len(varied) < 2:
+            continue
+        left, right = st.columns(2)
+        across = left.selectbox("Across", varied, key=f"across-{one.folder.name}")
+        up = right.selectbox("Up", [name for name in varied if name != across], key=f"up-{one.folder.name}")
+        if drawn := figure("contour", [one], [across, up]):
+            show_chart(drawn, key=f"contour-{one.folder.name}", height=380)
+
+
+def show_each(kind: str, some: Sequence[Sweep]) -> None:
+    """One of Optuna's figures for each sweep."""
+    for one, _ in side_by_side(some):
+        if drawn := figure(kind, [one]):
+            show_chart(drawn, key=f"{kind}-{one.folder.name}", height=340)
+
+
+def show_cost(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
+    """What accuracy costs."""
+    cost = st.selectbox("Paid with", list(COSTS), format_func=lambda one: COSTS[one], key="sweeps-cost")
+    drawn = trade_off(dict(tables), cost, some[0].metric, maximize=some[0].maximize)
+    show_clickable(
+        drawn, key=f"sweeps-cost-{cost}", label="Each trial by what it costs and how good it is", into=_CHOSEN
+    )
+    st.caption(
+        "The dotted line joins the trials that no other betters at the same cost or less (the Pareto front); the others are faint. "
+        "Click a point to see its trial."
+    )
+
+
+def show_groups(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
+    """What a setting does, whatever the others are."""
+    settings = list(
+        dict.fromkeys(name for one in some for name, it in one.plan.settings.varied.items() if it.choices)
+    )
+    if not settings:
+        st.caption(
+            "Nothing can be grouped: the settings of this sweep are drawn between bounds. A setting with `values` can."
+        )
+        return
+    setting = st.selectbox("Group by", settings, key="sweeps-group")
+    found = {name: made for name, known in tables.items() if (made := sweep.grouped(known, setting))}
+    drawn = groups(dict(found), setting, some[0].metric)
+    show_clickable(drawn, key=f"sweeps-groups-{setting}", label=f"Trials by {setting}", into=_CHOSEN)
+    st.caption(
+        "A diamond is the mean of all finished trials with that value, over seeds and whatever else differs; whiskers are one "
+        "standard deviation. Where whiskers overlap, the difference may be chance."
+    )
+    st.dataframe(
+        [
+            {
+                **({"sweep": name} if len(some) > 1 else {}), setting: str(group.setting), "trials": len(group.trials),
+                "mean": group.mean, "spread": group.spread if len(group.trials) > 1 else None,
+            }
+            for name, made in found.items()
+            for group in made
+        ],
+        hide_index=True,
+        column_config={name: st.column_config.NumberColumn(format="percent") for name in ("mean", "spread")},
+    )  # fmt: skip
+
+
+def show_one(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
+    """The trial that was clicked, or else the best; its run, its settings, its checkpoint."""
+    by_name = {one.name: one for one in some}
+    best = [(one, trial) for one in some if (trial := one.best(tables[one.name]))]
+    name, number = st.session_state.get(_CHOSEN, ("", -1))
+    found = [(by_name[name], trial) for trial in tables.get(name, []) if trial.number == number]
+    if not found and not best:
+        return
+    one, trial = (
+        found or sorted(best, key=lambda pair: pair[1].value or 0.0, reverse=pair_is_maximized(best))
+    )[0]
+    settings = one.plan.run_settings(trial.params)
+    is_best = any(trial == other for _, other in best)
+    st.header("The best trial" if is_best else "The trial that you chose", anchor=False)
+    st.markdown(f"Trial {trial.number} of **{unmarked(one.name)}** {_STATES[trial.state]}: {_chosen(trial)}.")
+    if trial.why:
+        st.error(unmarked(trial.why))
+    figures = {one.metric.capitalize(): f"{trial.value:.2%}" if trial.value is not None else "–"}
+    figures["Parameters"] = f"{trial.parameters:,}" if trial.parameters else "–"
+    figures["Reads a strip in"] = f"{trial.latency:.2f} ms" if trial.latency else "–"
+    figures["Trained for"] = f"{trial.seconds:,.0f} s" if trial.seconds else "–"
+    for column, (label, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
+        column.metric(label, value)
+    with st.container(horizontal=True, vertical_alignment="center", key="sweeps-actions"):
+        if trial.run and any(screen.path == "train/runs" for screen in sitemap.screens()):
+            st.page_link(
+                "pages/train/runs.py",
+                label="Its run",
+                icon=":material/monitoring:",
+                query_params={"run": trial.run},
+            )
+        if st.button(
+            "Train with its settings",
+            icon=":material/model_training:",
+            help="Fills the form of the Train page.",
+        ):
+            forms.fill("train", settings)
+            st.switch_page("pages/train/launch.py")
+        st.download_button(
+            "Its settings (JSON)",
+            settings.model_dump_json(indent=2),
+            f"{one.folder.name}-trial-{trial.number}.json",
+            "application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    if trial.checkpoint.exists():
+        st.caption("Its best checkpoint, as `python -m core read --checkpoint` and `evaluate` take it:")
+        st.code(str(trial.checkpoint), language=None, wrap_lines=True)
+
+
+def pair_is_maximized(best: Sequence[tuple[Sweep, Trial]]) -> bool:
+    """Whether more is better, as the first of these sweeps says."""
+    return best[0][0].maximize
+
+
+def _chosen(trial: Trial) -> str:
+    return ", ".join(f"{unmarked(name)} {unmarked(short(value))}" for name, value in trial.params.items())
+
+
+def take_file() -> None:
+    """Put an uploaded sweep file into the text area."""
+    file = st.session_state["sweeps-upload"]
+    if file is not None:
+        try:
+            st.session_state[_FILE] = file.getvalue().decode("utf-8")
+        except UnicodeDecodeError:
+            st.session_state["sweeps-said"] = (
+                f"{file.name} is no text; a sweep file is YAML or JSON in UTF-8."
+            )
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def estimated(settings: str) -> Estimate:
+    """What one of the trials would take."""
+    return estimate(RunSettings.model_validate_json(settings), digits.mnist())
+
+
+def new_sweep() -> None:
+    """A sweep file, and all that it needs to start."""
+    st.session_state.setdefault(_FILE, EXAMPLE)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        text = st.text_area(
+            "Sweep file",
+            key=_FILE,
+            height=380,
+            persist_state="session",
+            help="YAML or JSON, in the manner of Weights & Biases.",
+        )
+        st.file_uploader("Or from a file", ["yaml", "yml", "json"], key="sweeps-upload", on_change=take_file)
+    with right:
+        preset = st.selectbox(
+            "What the file leaves out", list(PRESETS), index=list(PRESETS).index(PRESET), key="sweeps-preset", persist_state="session",
+            help="The preset from which every trial begins.",
+        )  # fmt: skip
+        try:
+            plan = read_plan(text or "", PRESETS[preset])
+            proposed = name_in(text or "")
+        except SettingsError as error:
+            st.error(unmarked(str(error)))
+            return
+        name = st.text_input(
+            "Name", proposed or "my first sweep", max_chars=80, key="sweeps-name", persist_state="session"
+        )
+        trials = None
+        if plan.settings.method != "grid":
+            trials = st.number_input("Trials", 1, 10_000, plan.trials, key="sweeps-trials")
+        sample = st.toggle(
+            "The bundled sample only", key="sweeps-sample", persist_state="session",
+            help="4,000 digits of MNIST instead of 55,000: needs no network, and scores are lower.",
+        )  # fmt: skip
+        say(plan, trials or plan.trials)
+        if st.button(
+            "Start the sweep", type="primary", icon=":material/rocket_launch:", disabled=not name.strip()
+        ):
+            try:
+                made = sweep.begin(text, name.strip(), PRESETS[preset], trials=trials, sample=sample)
+            except (SettingsError, OSError) as error:
+                st.error(unmarked(str(error)))
+                return
+            start(made)
+            all_sweeps.clear()
+            st.session_state["sweeps-new"] = made.name
+            st.rerun()
+
+
+def say(plan: Plan, trials: int) -> None:
+    """What a sweep would do, and how long it would take."""
+    one = estimated(plan.example.model_dump_json())
+    minutes = trials * one.seconds / 60
+    duration = f"{minutes / 60:.1f} h" if minutes > 90 else f"{minutes:.0f} min"
+    aim = f"{plan.settings.metric.goal}s *{plan.settings.metric.name}* ({SCORES[plan.settings.metric.name]})"
+    st.markdown(
+        f"**{trials} trials**, about **{duration}** in all if each takes as long as the first. The sweep varies "
+        f"{', '.join(f'`{name}`' for name in plan.settings.varied) or 'nothing'} and {aim}."
+    )
+    if plan.left_out:
+        st.caption(
+            f"{len(plan.left_out)} combinations are left out, for they cannot be trained: {unmarked('; '.join(plan.left_out[:3]))}"
+        )
+
+
+def unmarked(text: str) -> str:
+    """A text that somebody typed, not to be taken for markup."""
+    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+-.!|<>~$:" else sign for sign in text)
+
+
+look.header("train/sweeps")
+if said := st.session_state.pop("sweeps-said", None):
+    st.error(unmarked(said))
+known = {one.name: one for one in all_sweeps()}
+if not known:
+    look.empty_state(
+        "No sweep yet",
+        "A sweep trains the same model again and again with other settings. The file below asks whether four heads read better "
+        "than one: press **Start the sweep**, and compare here.",
+        key="sweeps",
+        icon=":material/rocket_launch:",
+    )
+else:
+    if (new := st.session_state.pop("sweeps-new", None)) in known:
+        st.session_state["sweeps-chosen"] = [new]
+    asked = [name for name in st.query_params.get_all("sweep") if name in known]
+    if "sweeps-chosen" not in st.session_state:
+        st.session_state["sweeps-chosen"] = asked or list(known)[:1]
+    chosen = st.multiselect(
+        "Sweeps",
+        list(known),
+        key="sweeps-chosen",
+        persist_state="session",
+        placeholder="Choose one, or several to compare",
+    )
+    st.query_params["sweep"] = chosen
+    if chosen:
+        follow([known[name] for name in chosen])
+        compare([known[name] for name in chosen])
+st.header("A new sweep", anchor=False)
+new_sweep()
