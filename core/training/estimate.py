@@ -15,8 +15,8 @@ from core.data.tiles import digit_tiles
 from core.model.checkpoint import build, parameter_count
 from core.training.engine import losses
 
-_AT_REST = 430 * 2**20  # bytes of the process before its first step: PyTorch, all of MNIST, the tiles
-_FINDS = 290 * 2**20  # bytes of what was found in camera frames
+_AT_REST = 830 * 2**20  # bytes of the process before its first step: PyTorch, all of MNIST, the tiles
+_FINDS = 420 * 2**20  # bytes of what was found in camera frames
 _TRIED = 16  # canvases in a step that is timed
 _VALIDATED = 0.3  # of the time to learn from a canvas: to read one
 
