@@ -32,6 +32,8 @@ _NAME, _NOTE, _OUTCOME = "mlflow.runName", "mlflow.note.content", "numbers.outco
 _OURS, _ANY_TAG = ("mlflow.", "numbers."), "numbers.tag."
 _AT_ONCE = 900  # metrics in one call; MLflow takes no more than 1,000
 _PAGE = 1000
+_SQLITE = "sqlite:///"
+_OF_DATABASE = ("TEMPORARILY_UNAVAILABLE", "BAD_REQUEST")  # how MLflow marks what its database refused
 
 
 class StoreError(Exception):
@@ -127,22 +129,24 @@ class Store:
 
     def runs(self, *, deleted: bool = False) -> list[Run]:
         """All runs, newest first; one that cannot be understood is left out."""
+        if self.uri.startswith(_SQLITE) and not Path(self.uri.removeprefix(_SQLITE)).exists():
+            return []  # and nothing is made, nor MLflow loaded, to learn that
         from mlflow.entities import ViewType
+        from mlflow.exceptions import MlflowException
 
         view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
-        found: list[Run] = []
-        token = None
         with self._explained():
-            while True:
-                page = self._client.search_runs(
-                    [self._experiment], run_view_type=view, max_results=_PAGE, page_token=token
-                )
-                for run in page:
-                    with contextlib.suppress(ValueError, KeyError, TypeError):
-                        found.append(_run(run))
-                token = page.token
-                if not token:
-                    return found
+            try:
+                entities = self._search(view)
+            except MlflowException as error:
+                if error.error_code in _OF_DATABASE or not self.uri.startswith(_SQLITE):
+                    raise
+                entities = self._readable(self._ids(deleted=deleted), view)
+        found: list[Run] = []
+        for entity in entities:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                found.append(_run(entity))
+        return found
 
     def run(self, run_id: str) -> Run:
         """One run. Raises `StoreError` where there is none of that id."""
@@ -222,14 +226,14 @@ class Store:
     def _client(self) -> MlflowClient:
         """Made at first need: the import takes a second or two, the first database some more."""
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")  # what goes wrong is raised
         for name in ("alembic", "mlflow"):  # tables that are made are no news
             logging.getLogger(name).setLevel(logging.WARNING)
         from mlflow import MlflowClient
 
-        if not self.uri.startswith("sqlite:///"):
+        if not self.uri.startswith(_SQLITE):
             return MlflowClient(self.uri)
-        path = Path(self.uri.removeprefix("sqlite:///"))
+        path = Path(self.uri.removeprefix(_SQLITE))
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):  # two processes must not make the tables at once
             _let_many_read(path)
@@ -243,8 +247,8 @@ class Store:
         known = client.get_experiment_by_name(EXPERIMENT)
         if known is None:
             place = None
-            if self.uri.startswith("sqlite:///"):
-                place = (Path(self.uri.removeprefix("sqlite:///")).parent / "artifacts").absolute().as_uri()
+            if self.uri.startswith(_SQLITE):
+                place = (Path(self.uri.removeprefix(_SQLITE)).parent / "artifacts").absolute().as_uri()
             with contextlib.suppress(Exception):  # another process may have been first
                 client.create_experiment(EXPERIMENT, artifact_location=place)
             known = client.get_experiment_by_name(EXPERIMENT)
@@ -252,6 +256,38 @@ class Store:
             raise StoreError(f"{self.uri} takes no experiment; check that it can be written")
         experiment: str = known.experiment_id
         return experiment
+
+    def _search(self, view: int, only: str = "") -> list[Any]:
+        """MLflow's runs, newest first; with `only`, those that a filter in its own language lets through."""
+        entities: list[Any] = []
+        token = None
+        while True:
+            page = self._client.search_runs([self._experiment], only, view, _PAGE, page_token=token)
+            entities += page
+            token = page.token
+            if not token:
+                return entities
+
+    def _readable(self, ids: list[str], view: int) -> list[Any]:
+        """MLflow gives all of some runs or none of them, so the halves of those with a broken one are asked for, and theirs."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._search(view, f"attributes.run_id IN ({', '.join(map(repr, ids))})") if ids else []
+        except MlflowException as error:
+            if error.error_code in _OF_DATABASE:
+                raise
+            half = len(ids) // 2
+            return self._readable(ids[:half], view) + self._readable(ids[half:], view) if half else []
+
+    def _ids(self, *, deleted: bool) -> list[str]:
+        """Of all runs in a database of ours, broken ones among them, newest first."""
+        import sqlite3
+
+        stage = "deleted" if deleted else "active"
+        query = "SELECT run_uuid FROM runs WHERE experiment_id = ? AND lifecycle_stage = ? ORDER BY start_time DESC, run_uuid"
+        with contextlib.closing(sqlite3.connect(self.uri.removeprefix(_SQLITE), timeout=30)) as database:
+            return [run_id for (run_id,) in database.execute(query, (self._experiment, stage))]
 
     def _folder(self, run_id: str) -> Path | None:
         """Where a run's artifacts lie, if that is on this machine."""
@@ -290,6 +326,9 @@ def _words(error: BaseException, uri: str) -> str:
         "Can't locate revision": "it was made by a newer version of MLflow; update mlflow-skinny, or use another store",
         "out-of-date database schema": "it was made by another version of MLflow; run `mlflow db upgrade` on it",
         "Detected out-of-date": "it was made by another version of MLflow; run `mlflow db upgrade` on it",
+        "File exists": "a file is where its folder should be; move that away, or set MLFLOW_TRACKING_URI to another store",
+        "Not a directory": "a file is where its folder should be; move that away, or set MLFLOW_TRACKING_URI to another store",
+        "Read-only file system": "it is on a disk that cannot be written; set MLFLOW_TRACKING_URI to another store",
         "Permission denied": "it may not be written; change the permissions of its folder",
     }.items():
         if sign in said:
