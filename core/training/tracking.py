@@ -80,13 +80,16 @@ class Store:
 
     # --- Writing ----------------------------------------------------------------------------------------------------
 
-    def begin(self, name: str, settings: RunSettings, about: dict[str, str]) -> str:
-        """A new run, and its id. `about` is kept as tags `about.*`."""
+    def begin(
+        self, name: str, settings: RunSettings, about: dict[str, str], started: datetime | None = None
+    ) -> str:
+        """A new run, and its id. `about` is kept as tags `about.*`; `started` is now, if not told."""
         from mlflow.entities import Param, RunTag
 
         flat = flattened(settings)
         with self._explained():
-            run = self._client.create_run(self._experiment, run_name=name or "unnamed")
+            begun = round(started.timestamp() * 1000) if started else None
+            run = self._client.create_run(self._experiment, start_time=begun, run_name=name or "unnamed")
             run_id: str = run.info.run_id
             params = [Param(key, str(value)) for key, value in flat.items()]
             tags = [RunTag(f"about.{key}", value) for key, value in about.items() if value]
@@ -118,12 +121,13 @@ class Store:
         with self._explained():
             self._client.log_artifact(run_id, str(path), folder or None)
 
-    def end(self, run_id: str, status: Status) -> None:
-        """The run is over."""
+    def end(self, run_id: str, status: Status, ended: datetime | None = None) -> None:
+        """The run is over; since now, if not told."""
         with self._explained():
             self._client.set_tag(run_id, _OUTCOME, status)
             known = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED", "running": "RUNNING"}
-            self._client.set_terminated(run_id, known[status])
+            over = round(ended.timestamp() * 1000) if ended else None
+            self._client.set_terminated(run_id, known[status], over)
 
     # --- Reading ----------------------------------------------------------------------------------------------------
 
