@@ -1,5 +1,7 @@
 """The models, loaded once for all visitors, and what the home page's examples are made of."""
 
+from html import escape
+from pathlib import Path
 from typing import Literal
 
 import streamlit as st
@@ -15,6 +17,13 @@ Kind = Literal["number", "digit"]
 
 def reader_or_advice(kind: Kind) -> Reader | None:
     """The reader of that kind; or None, and the page says why there is none and what to do."""
+    if (name := used(kind)) is not None:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"reader-{kind}-used"):
+            st.html(
+                f"<small>Reading with the checkpoint of the run <b>{escape(name)}</b>.</small>",
+                width="content",
+            )
+            st.button("Back to the bundled model", icon=":material/undo:", on_click=use_bundled, args=[kind])
     try:
         return _reader(kind)
     except CheckpointError as error:
@@ -30,6 +39,21 @@ def reader_or_advice(kind: Kind) -> Reader | None:
         return None
 
 
+def use(kind: Kind, path: Path, name: str) -> None:
+    """From now on this visitor reads with the checkpoint at `path`; `name` says whose it is."""
+    st.session_state[f"reader-{kind}"] = path, name
+
+
+def use_bundled(kind: Kind) -> None:
+    """Read with the checkpoint that comes with the repository again."""
+    st.session_state.pop(f"reader-{kind}", None)
+
+
+def used(kind: Kind) -> str | None:
+    """The name of the run whose checkpoint this visitor chose to read with; None for the bundled one."""
+    return st.session_state.get(f"reader-{kind}", (None, None))[1]
+
+
 def fresh_example(seed: int) -> Example:
     """A picture made now, and what is written on it."""
     return example(_tiles(digits.mnist().checksum), seed)
@@ -42,15 +66,15 @@ def fresh_sheet(seed: int) -> Example:
 
 def _reader(kind: Kind) -> Reader:
     """A checkpoint that was replaced is loaded anew."""
-    path = BUNDLED / f"{kind}.safetensors"
-    return _loaded(kind, path.stat().st_mtime if path.exists() else 0.0)
+    path = st.session_state.get(f"reader-{kind}", (BUNDLED / f"{kind}.safetensors",))[0]
+    return _loaded(path, path.stat().st_mtime if path.exists() else 0.0)
 
 
 # What is cached here is shared by all visitors at once: nobody changes it.
 @st.cache_resource(show_spinner="Loading the model …", max_entries=4)
-def _loaded(kind: Kind, last_changed: float) -> Reader:
+def _loaded(path: Path, last_changed: float) -> Reader:
     limit_threads(1)
-    return Reader.from_checkpoint(kind=kind)
+    return Reader.from_checkpoint(path)
 
 
 @st.cache_resource(show_spinner=False)

@@ -52,6 +52,13 @@ LAUNCH: Final = Screen(
     "Choose the settings, train a model of your own, and watch it learn to read.",
 )
 
+RUNS: Final = Screen(
+    "train/runs",
+    "Runs",
+    ":material/monitoring:",
+    "Every training that was recorded: find them, compare how they learned and what they misread, and take the best one along.",
+)
+
 SWEEPS: Final = Screen(
     "train/sweeps",
     "Sweeps",
@@ -63,7 +70,7 @@ SWEEPS: Final = Screen(
 SECTIONS: Final[dict[str, list[Screen]]] = {
     "Start": [HOME],
     "Read": [DRAW, WEBCAM, PHOTO],
-    "Train": [LAUNCH, SWEEPS],
+    "Train": [LAUNCH, RUNS, SWEEPS],
 }
 
 
