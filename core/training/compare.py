@@ -66,21 +66,37 @@ def _meant(written: str, names: set[str]) -> str:
     for candidate in (written, f"best.{written}", f"last.{written}"):
         if candidate in names:
             return candidate
-    inside = sorted(name for name in names if name.endswith(f".{written}"))
+    inside = [name for name in names if name.endswith(f".{written}")]
     if inside:
-        return inside[0]
+        return min(
+            inside, key=lambda name: (name.startswith("about."), name)
+        )  # a setting rather than its echo
     short = {name.rpartition(".")[2]: name for name in sorted(names)} | {name: name for name in names}
     nearest = difflib.get_close_matches(written, short, n=1, cutoff=0.0)[0]
     raise QueryError(f"no run has {written!r}; did you mean {nearest!r}?")
 
 
 def _holds(known: Value, compare: Callable[[Any, Any], bool], value: str) -> bool:
-    if isinstance(known, (bool, str)):
-        return compare(str(known).casefold(), value.casefold())
+    """As numbers where both are, else as text."""
+    ours, theirs = _number(known), _number(value)
+    if ours is not None and theirs is not None:
+        return compare(ours, theirs)
+    if ours is not None and not isinstance(known, str):
+        raise QueryError(f"{value!r} is no number, and cannot be compared with {known}")
+    return compare(str(known).casefold(), value.casefold())
+
+
+def _number(value: Value) -> float | None:
+    if isinstance(value, bool):
+        return None
     try:
-        return compare(float(known), float(value.rstrip("%")) / (100 if value.endswith("%") else 1))
-    except ValueError as error:
-        raise QueryError(f"{value!r} is no number, and cannot be compared with {known}") from error
+        return (
+            float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
+            if isinstance(value, str)
+            else float(value)
+        )
+    except ValueError:
+        return None
 
 
 def _text(run: Run) -> str:

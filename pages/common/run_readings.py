@@ -38,6 +38,7 @@ _SIZES: Final = {300: "quick", 1000: "usual", 4000: "thorough"}
 _TOGETHER: Final = 50  # canvases between two steps of the progress bar
 _A_PAGE: Final = 12
 _NOTHING: Final = "nothing"
+_RIGHT: Final = "#cfe6e4"
 
 
 @dataclass(frozen=True)
@@ -216,13 +217,11 @@ def _matrix(found: dict[tuple[str, str], list[int]], *, key: str) -> tuple[str, 
             "size": 27,
             "line": {"width": 0},
             "color": [
-                f"rgba(18, 147, 144, {0.14 if count else 0})"
-                if true == read
-                else f"rgba(212, 107, 1, {0.18 + 0.7 * count / most:.3f})"
+                _RIGHT if true == read else _shade(count / most)
                 for (true, read), count in zip(cells, counts, strict=True)
             ],
         },
-        textfont={"size": 11},
+        textfont={"size": 11, "color": "#23222b"},
         hovertemplate="%{y} read as %{x}: %{text}<extra></extra>",
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
@@ -249,6 +248,12 @@ def _matrix(found: dict[tuple[str, str], list[int]], *, key: str) -> tuple[str, 
     )
     points = event["selection"]["points"]
     return (points[0]["customdata"][0], points[0]["customdata"][1]) if points else None
+
+
+def _shade(share: float) -> str:
+    """From faint to strong amber, solid, so that dark figures can be read on it on paper and on slate."""
+    faint, strong = (246, 214, 178), (222, 124, 26)
+    return f"rgb({', '.join(str(round(low + share * (high - low))) for low, high in zip(faint, strong, strict=True))})"
 
 
 def _bars(

@@ -257,7 +257,7 @@ def show_curves(some: list[Run]) -> None:
         "Along", list(runs.AXES), format_func=lambda one: runs.AXES[one], key="axis", bind="query-params"
     )
     weight = right.slider(
-        "Smoothing", 0.0, 0.99, 0.8, 0.01, key="smooth", bind="query-params",
+        "Smoothing", 0.0, 0.99, 0.6, 0.01, key="smooth", bind="query-params",
         help="How much of the past each point keeps; 0 shows what was measured.",
     )  # fmt: skip
     with st.container(horizontal=True):

@@ -1,0 +1,139 @@
+"""python -m benchmarks.runs [--counts 200 500]: how long the run store takes to list its runs, and the runs page to show them.
+
+The runs are made up, in a store that is thrown away: settings that differ, 20 rounds and 300 steps of metrics each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from streamlit.testing.v1 import AppTest
+
+from core.config import ModelSettings, RunSettings, TrainingSettings
+from core.training.tracking import Metric, Status, Store
+from tests.conftest import ROOT
+
+T = TypeVar("T")
+_ROUNDS, _STEPS = 20, 300
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--counts", type=int, nargs="+", default=[200, 500])
+    counts = sorted(parser.parse_args(argv).counts)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["NUMBERS_LAB"] = folder
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        store = Store()
+        _, first = _timed(store.runs)
+        print(f"{'MLflow loaded and its database made':<52}{_timed(lambda: make_runs(store, 1))[1]:8.2f} s")
+        made = 1
+        for count in counts:
+            make_runs(store, count - made, seed=made)
+            made = count
+            listed, seconds = _best(store.runs)
+            assert len(listed) == count, listed
+            print(f"{count} runs: listed{'':<32}{seconds:8.2f} s")
+            page = _page()
+            _, first = _timed(page.run)
+            assert not page.exception, page.exception[0].message
+            _, again = _best(page.run)
+            print(f"{count} runs: page, first time (table, 3 runs' curves){'':<1}{first:8.2f} s")
+            print(f"{count} runs: page, again{'':<29}{again:8.2f} s")
+            page.text_input(key="filter").set_value("heads>=4 clean>60%")
+            print(f"{count} runs: page, filtered{'':<26}{_timed(page.run)[1]:8.2f} s")
+            assert not page.exception, page.exception[0].message
+    return 0
+
+
+def make_runs(store: Store, count: int, *, seed: int = 0) -> list[str]:
+    """`count` runs that look like real ones; their ids, oldest first."""
+    dice = random.Random(seed)
+    ids = []
+    for number in range(count):
+        heads, layers = dice.choice([1, 2, 4, 8]), dice.randint(1, 6)
+        settings = RunSettings(
+            model=ModelSettings(
+                dim=64, heads=heads, encoder_layers=layers, positions=dice.choice(["sincos", "learned"])
+            ),
+            training=TrainingSettings(
+                seed=dice.randrange(3),
+                epochs=_ROUNDS,
+                steps_per_epoch=200,
+                learning_rate=dice.choice([1e-3, 2e-3]),
+            ),
+        )
+        about = {
+            "parameters": str(60_000 + 33_000 * layers),
+            "commit": "0" * 40,
+            "seed": str(settings.training.seed),
+        }
+        started = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(minutes=11 * (seed + number))
+        run = store.begin(f"{heads} heads, {layers} layers, {seed + number}", settings, about, started)
+        metrics = _metrics(
+            dice, settings, started.timestamp(), strength=0.7 + 0.03 * layers + 0.01 * math.log2(heads)
+        )
+        store.log(run, metrics)
+        outcome: Status = dice.choices(("finished", "stopped", "failed"), [8, 1, 1])[0]
+        store.end(run, outcome, datetime.fromtimestamp(metrics[-1].time, UTC))
+        ids.append(run)
+    return ids
+
+
+def _metrics(dice: random.Random, settings: RunSettings, now: float, *, strength: float) -> list[Metric]:
+    steps = settings.training.steps
+    pace = dice.uniform(0.1, 0.3)
+    metrics = []
+    for place in range(1, _STEPS + 1):
+        step = steps * place // _STEPS
+        loss = 0.4 + 2 * math.exp(-6 * place / _STEPS) * dice.uniform(0.85, 1.15)
+        metrics.append(Metric("loss", loss, step, now + pace * step))
+        metrics.append(
+            Metric("learning_rate", 2e-3 * min(1, 2 - 2 * place / _STEPS), step, now + pace * step)
+        )
+    best: dict[str, float] = {}
+    for epoch in range(1, _ROUNDS + 1):
+        step = epoch * settings.training.steps_per_epoch
+        rise = strength * (1 - math.exp(-epoch / 4))
+        scores = {
+            "clean": rise + dice.uniform(-0.02, 0.02),
+            "camera": 0.85 * rise + dice.uniform(-0.02, 0.02),
+        }
+        scores["score"] = sum(scores.values()) / 2
+        for name, value in scores.items():
+            best[name] = max(best.get(name, 0.0), value)
+            metrics += [
+                Metric(name, value, step, now + pace * step),
+                Metric(f"best.{name}", best[name], step, now + pace * step),
+            ]
+    return metrics
+
+
+def _page() -> AppTest:
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=600).run()
+    return app.switch_page("pages/train/runs.py")
+
+
+def _timed(task: Callable[[], T]) -> tuple[T, float]:
+    started = time.perf_counter()
+    result = task()
+    return result, time.perf_counter() - started
+
+
+def _best(task: Callable[[], T], turns: int = 3) -> tuple[T, float]:
+    results = [_timed(task) for _ in range(turns)]
+    return min(results, key=lambda result: result[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
