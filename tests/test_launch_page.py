@@ -1,0 +1,125 @@
+"""The Train page: a form that is the settings themselves, an estimate that follows it, and jobs in every state they can be in."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.config import PRESETS, RunSettings
+from core.training import jobs
+from core.training.recording import LOG, SETTINGS
+from tests.conftest import ROOT
+
+
+@pytest.fixture(autouse=True)
+def own_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("NUMBERS_LAB", str(tmp_path))
+    yield
+    for job in jobs.jobs():
+        jobs.kill(job.id)
+
+
+def page() -> AppTest:
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+    return app.switch_page("pages/train/launch.py").run()
+
+
+def said(app: AppTest) -> str:
+    parts = [*app.markdown, *app.caption, *app.error]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def a_job(lab: Path, state: str, **more: object) -> Path:
+    """The folder of a job that ended in that state after two rounds."""
+    folder = lab / "jobs" / f"20260101-000000-{state}"
+    folder.mkdir(parents=True)
+    asked = {"name": f"the <i>{state}</i> one", "command": ["train"], "created": 1.8e9}
+    (folder / "job.json").write_text(json.dumps(asked))
+    (folder / "state.json").write_text(json.dumps({"state": state, **more}))
+    (folder / "process.json").write_text(json.dumps({"pid": 2**22 + 7, "created": 1.0}))
+    (folder / "output.txt").write_text("reading digits\rits last words\n")
+    settings = PRESETS["number-small"]
+    (folder / SETTINGS).write_text(settings.model_dump_json())
+    steps = [
+        {
+            "kind": "step",
+            "step": n,
+            "loss": 2 / n,
+            "parts": {},
+            "rate": 1.0,
+            "seconds": 0.1,
+            "smoothed_loss": 2 / n,
+        }
+        for n in (1, 2, 3)
+    ]
+    rounds = [
+        {
+            "kind": "epoch",
+            "epoch": 1,
+            "step": 3,
+            "scores": {"clean": 0.5, "camera": 0.25},
+            "is_best": True,
+            "seconds": 1,
+        }
+    ]
+    (folder / LOG).write_text("".join(json.dumps(line) + "\n" for line in [*steps, *rounds]) + '{"kind": "st')
+    return folder
+
+
+def test_every_setting_is_in_the_form_with_its_own_words_and_bounds() -> None:
+    app = page()
+    assert not app.exception
+    for group in RunSettings.model_fields:
+        values = getattr(PRESETS["number-small"], group)
+        for name, field in type(values).model_fields.items():
+            label = name.replace("_", " ").capitalize()
+            (widget,) = (
+                each for each in [*app.number_input, *app.selectbox] if each.key == f"train.{group}.{name}"
+            )
+            assert (widget.label, widget.help) == (label, field.description)
+            assert widget.value == getattr(values, name)
+    dim = app.number_input(key="train.model.dim")
+    assert (dim.min, dim.max) == (8, 1024)
+
+
+def test_a_preset_fills_the_form_and_the_estimate_follows() -> None:
+    app = page()
+    parameters = {metric.label: metric.value for metric in app.metric}["Parameters"]
+    assert parameters == "85,337"
+    app.selectbox(key="train-preset").select("digit").run()
+    assert app.selectbox(key="train.model.kind").value == "digit"
+    assert {metric.label: metric.value for metric in app.metric}["Parameters"] == "82,955"
+
+
+def test_settings_that_cannot_work_name_the_field_and_the_mend_and_nothing_can_be_launched() -> None:
+    app = page()
+    app.number_input(key="train.model.heads").set_value(7).run()
+    assert "dim (40) must be divisible by heads (7)" in said(app)
+    (train,) = (button for button in app.button if button.label == "Train")
+    assert train.disabled
+
+
+def test_without_any_training_the_page_says_how_to_begin() -> None:
+    assert "No training yet" in said(page())
+
+
+@pytest.mark.parametrize("state", [state for state in get_args(jobs.State) if state not in jobs.ALIVE])
+def test_a_training_is_shown_as_what_became_of_it(state: str, tmp_path: Path) -> None:
+    a_job(tmp_path, state, message="the disk is full" if state == "failed" else "")
+    app = page()
+    assert not app.exception
+    words = said(app)
+    assert f"\\<i\\>{state}\\</i\\>" in words, "a name is no markup"
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert figures["Exact match, clean"] == "50.0%" and figures["Exact match, camera"] == "25.0%"
+    assert ("its last words" in "".join(code.value for code in app.code)) == (state in ("failed", "died"))
+    assert ("the disk is full" in words) == (state == "failed")
+    assert any(button.label == "Go on" for button in app.button) == (state != "finished")
+
+
+def test_a_job_whose_process_is_gone_is_never_shown_as_running(tmp_path: Path) -> None:
+    a_job(tmp_path, "running")
+    assert "died: its process is gone" in said(page())
