@@ -86,11 +86,17 @@ def test_only_what_differs_is_a_difference() -> None:
 
 
 def test_smoothing_keeps_what_is_level_and_does_not_lag_at_the_start() -> None:
-    assert smoothed([2.0, 2.0, 2.0], 0.9) == pytest.approx([2.0, 2.0, 2.0])
-    assert smoothed([1.0, 5.0, 3.0], 0.0) == [1.0, 5.0, 3.0]
-    rough = [float(place % 2) for place in range(50)]
-    calm = smoothed(rough, 0.9)
-    assert max(calm[20:]) - min(calm[20:]) < 0.2 and smoothed([], 0.5) == []
+    steps = [float(step) for step in range(400)]
+    assert smoothed([2.0] * 400, steps, 0.9) == pytest.approx([2.0] * 400)
+    assert smoothed([1.0, 5.0, 3.0], [1.0, 2.0, 3.0], 0.0) == [1.0, 5.0, 3.0]
+    calm = smoothed([float(step % 2) for step in range(400)], steps, 0.9)
+    assert max(calm[100:]) - min(calm[100:]) < 0.2
+    assert smoothed([], [], 0.5) == [] and smoothed([4.0], [7.0], 0.9) == pytest.approx([4.0])
+
+
+def test_a_few_rounds_are_shown_as_they_were_measured_and_many_steps_are_not() -> None:
+    few = smoothed([0.1, 0.5, 0.9], [1.0, 2.0, 3.0], 0.8)
+    assert few == pytest.approx([0.1, 0.5, 0.9], abs=0.01)
 
 
 def test_each_axis_says_the_same_in_its_own_unit() -> None:

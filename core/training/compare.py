@@ -110,12 +110,21 @@ def differing(runs: Sequence[Run]) -> list[str]:
     return [name for name in names if len({repr(run.settings.get(name)) for run in runs}) > 1]
 
 
-def smoothed(values: Sequence[float], weight: float) -> list[float]:
-    """Exponential moving average; `weight`, 0 to below 1, is how much of the past stays at each value. It does not lag at the start."""
-    smooth, total, result = 0.0, 0.0, []
-    for value in values:
-        smooth = weight * smooth + (1 - weight) * value
-        total = weight * total + (1 - weight)
+def smoothed(values: Sequence[float], at: Sequence[float], weight: float) -> list[float]:
+    """Exponential moving average of values that lie `at` rising places; it does not lag at the start.
+
+    `weight`, 0 to below 1, is how much of the past is left after half a percent of the way from the first to the last
+    place: a curve of many points is smoothed, one of a few rounds hardly.
+    """
+    if not values:
+        return []
+    way = (at[-1] - at[0]) or 1.0
+    smooth, total, before, result = 0.0, 0.0, at[0] - way / len(values), []
+    for value, place in zip(values, at, strict=True):
+        kept = weight ** max(200 * (place - before) / way, 1e-3) if weight else 0.0
+        smooth = kept * smooth + (1 - kept) * value
+        total = kept * total + (1 - kept)
+        before = place
         result.append(smooth / total)
     return result
 

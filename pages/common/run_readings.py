@@ -71,7 +71,7 @@ def _answers(path: Path, last_changed: float, made: object, first: int, _canvase
 def compared(some: Sequence[Run]) -> Compared | None:
     """What the runs' best checkpoints read; None, and the page says why, where none has one. Only the first time takes long."""
     size = st.segmented_control(
-        "How many canvases", list(_SIZES), default=300, required=True, key="canvases", bind="query-params",
+        "How many canvases", list(_SIZES), default=next(iter(_SIZES)), required=True, key="canvases", bind="query-params",
         format_func=lambda size: f"{size:,} ({_SIZES[size]})",
         help="Of validation digits. The differences between runs that a few hundred canvases show are often chance.",
     )  # fmt: skip

@@ -211,11 +211,11 @@ def curves(
             hover = f"%{{x:.4~g}}: %{{y:{'.2%' if metric in SCORES else '.4~g'}}}<extra>{name}</extra>"
             if weight:
                 figure.add_scatter(
-                    x=x[keep], y=y[keep], line={**style, "width": 1}, opacity=0.3, showlegend=False, hoverinfo="skip",
+                    x=x[keep], y=y[keep], line={**style, "width": 1}, opacity=0.45, showlegend=False, hoverinfo="skip",
                     row=row, col=1, **common,
                 )  # fmt: skip
             figure.add_scatter(
-                x=x[keep], y=smoothed(y, weight)[keep], line={**style, "width": 2.5}, marker={"color": inks[run.id]},
+                x=x[keep], y=smoothed(y, places(run, values, "step"), weight)[keep], line={**style, "width": 2.5}, marker={"color": inks[run.id]},
                 showlegend=row == 1 or not any(trace.legendgroup == run.id and trace.showlegend for trace in figure.data),
                 hovertemplate=hover, row=row, col=1, **common,
             )  # fmt: skip

@@ -257,8 +257,8 @@ def show_curves(some: list[Run]) -> None:
         "Along", list(runs.AXES), format_func=lambda one: runs.AXES[one], key="axis", bind="query-params"
     )
     weight = right.slider(
-        "Smoothing", 0.0, 0.99, 0.6, 0.01, key="smooth", bind="query-params",
-        help="How much of the past each point keeps; 0 shows what was measured.",
+        "Smoothing", 0.0, 0.99, 0.9, 0.01, key="smooth", bind="query-params",
+        help="0 shows what was measured. Curves of many points are smoothed, those of a few rounds hardly.",
     )  # fmt: skip
     with st.container(horizontal=True):
         log_y = st.toggle("Logarithmic values", key="logy", bind="query-params")
@@ -331,7 +331,14 @@ def show_deleted(gone: list[Run]) -> None:
         format_func=runs.labels(gone).__getitem__,
         key="runs-back",
     )
-    st.button("Take back", icon=":material/undo:", on_click=restore, args=[back], disabled=not back)
+    st.button(
+        "Take back",
+        icon=":material/undo:",
+        on_click=restore,
+        args=[back],
+        disabled=not back,
+        key="runs-take-back",
+    )
 
 
 look.header("train/runs")
