@@ -116,6 +116,7 @@ def test_a_file_that_cannot_be_tried_out_is_refused_before_it_starts(
 def test_a_taken_name_is_refused(app: AppTest, launched: list[Any]) -> None:
     begin(file(GRID), "heads", TINY)
     page = opened(app)
+    page.toggle(key="sweeps-form").set_value(True).run()
     page.text_input(key="sweeps-name").set_value("heads").run()
     next(button for button in page.button if button.label == "Start the sweep").click().run()
     assert "choose another name" in page.error[0].value and not launched
@@ -133,7 +134,8 @@ def test_every_view_shows_a_finished_sweep(app: AppTest, finished: Sweep) -> Non
     assert list(groups["trials"]) == [2, 2]
     look_at(page, "Settings")
     assert {chart["layout"]["title"]["text"] for chart in charts(page)} >= {
-        "Setting by setting",
+        "By model.heads",
+        "By training.seed",
         "Two settings together",
     }
 

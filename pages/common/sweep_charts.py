@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
+from plotly.colors import sample_colorscale
 
 from core.reading.palette import POSITION_COLOURS
 from core.training.sweep import Group, Trial, front
@@ -22,7 +23,7 @@ COSTS: Final[dict[Cost, str]] = {
 """What accuracy is paid with."""
 
 _GRAY: Final = "#8a8794"  # is read on paper and on slate
-_SCALE: Final = [[0, "#d8d5f3"], [0.5, "#8b83de"], [1, "#3a3190"]]
+_SCALE: Final = [[0, "#b9d9d6"], [0.5, "#8b83de"], [1, "#6d38c9"]]  # both ends are seen on paper and on slate
 
 
 def trade_off(trials: dict[str, Sequence[Trial]], cost: Cost, metric: str, *, maximize: bool) -> go.Figure:
@@ -95,14 +96,13 @@ def groups(found: dict[str, Sequence[Group]], setting: str, metric: str) -> go.F
 def dressed(drawn: go.Figure, kind: str, metric: str, names: Sequence[str] = ()) -> go.Figure:
     """Optuna's figure with our words and colours, on a ground that light and dark show through."""
     layout = drawn.layout.to_plotly_json()
-    layout.pop("template", None)
+    layout = {name: value for name, value in layout.items() if name not in ("template", "plot_bgcolor")}
     # Optuna adds a trace for constraints that were broken; we have none.
     data = [trace for trace in drawn.data if trace.name != "Infeasible Trial"]
     chart = go.Figure(data, layout={**layout, "title": {"text": _TITLES[kind]}})
     chart.update_annotations(font_color=_GRAY)
-    percent = _format(metric)
     if kind in ("history", "slice", "intermediate values"):
-        chart.update_yaxes(tickformat=percent)
+        chart.update_yaxes(tickformat=_format(metric))
     if kind == "history":
         for number, trace in enumerate(chart.data):  # of each sweep its trials, then the best so far
             name, colour = names[number // 2], _colours(len(names))[number // 2]
@@ -111,39 +111,54 @@ def dressed(drawn: go.Figure, kind: str, metric: str, names: Sequence[str] = ())
             else:
                 marks = [[name, trial] for trial in trace.x]
                 trace.update(marker={"color": colour, "size": 9}, name=plain(name), customdata=marks)
+        chart.update_layout(xaxis_title_text="trial")
     elif kind == "intermediate values":
-        chart.update_layout(xaxis_title_text="round", yaxis_title_text=metric)
-        chart.update_traces(line_width=1.5, marker_size=5)
+        for trace in chart.data:
+            number = int(trace.name.removeprefix("Trial"))
+            trace.update(
+                line={"width": 1.5}, marker={"size": 6}, customdata=[[names[0], number]] * len(trace.x)
+            )
+            trace.hovertemplate = f"trial {number}, round %{{x}}: %{{y:{_format(metric)}}}<extra></extra>"
+        chart.update_layout(xaxis={"title": {"text": "round"}, "dtick": 1}, yaxis_title_text=metric)
     elif kind == "importance":
         chart.update_traces(marker_color=POSITION_COLOURS[0])
         chart.update_layout(xaxis_title_text="share of what makes trials differ", yaxis_title_text="")
     elif kind == "slice":
         chart.update_traces(
-            marker={
-                "colorscale": _SCALE,
-                "size": 9,
-                "line": {"width": 0},
-                "colorbar": {"title": {"text": "trial"}},
-            }
+            marker={"colorscale": _SCALE, "size": 9, "line": {"width": 0}, "showscale": False}
         )
+        chart.update_xaxes(tickangle=0, nticks=6)
+        chart.update_layout(title_text=f"By {plain(chart.layout.xaxis.title.text)}", xaxis_title_text="")
     elif kind == "parallel coordinates":
-        chart.update_traces(
-            line={"colorscale": _SCALE, "reversescale": False},
-            labelfont={"color": _GRAY},
-            tickfont={"color": _GRAY},
-            rangefont={"color": _GRAY},
-            selector={"type": "parcoords"},
-        )
+        for trace in chart.data:
+            if trace.line.color:  # its first point stands on the axis of what came of it
+                trace.update(line={"color": sample_colorscale(_SCALE, [trace.y[0]])[0], "width": 1.8})
+            else:
+                trace.update(
+                    marker={"colorscale": _SCALE, "reversescale": False, "colorbar": {"thickness": 14}}
+                )
     elif kind == "contour":
-        chart.update_traces(colorscale=_SCALE, reversescale=False, selector={"type": "contour"})
+        chart.update_traces(
+            colorscale=_SCALE, reversescale=False, colorbar={"thickness": 14}, selector={"type": "contour"}
+        )
+    elif kind == "timeline":
+        for trace in chart.data:
+            state = trace.name
+            trace.update(marker={"color": _STATES.get(state, _GRAY)}, name=_SAID.get(state, state.lower()))
+        chart.update_layout(xaxis_title_text="", yaxis_title_text="trial")
     return chart
 
 
+_STATES: Final = {
+    "COMPLETE": POSITION_COLOURS[2], "PRUNED": POSITION_COLOURS[1], "RUNNING": POSITION_COLOURS[0],
+    "FAIL": POSITION_COLOURS[5], "WAITING": _GRAY,
+}  # fmt: skip
+_SAID: Final = {"COMPLETE": "finished", "FAIL": "failed or interrupted"}
 _TITLES: Final = {
     "history": "Trial after trial",
     "parallel coordinates": "Settings and what came of them",
     "importance": "Which setting matters",
-    "slice": "Setting by setting",
+    "slice": "One setting",
     "contour": "Two settings together",
     "intermediate values": "Round by round",
     "timeline": "When each trial ran",

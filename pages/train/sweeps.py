@@ -21,10 +21,11 @@ from pages.common.sweep_charts import COSTS, dressed, groups, short, show_clicka
 
 _CHOSEN: Final = "sweeps-trial"  # in the session: the name of a sweep and the number of a trial
 _FILE: Final = "sweeps-file"
+_FORM: Final = "sweeps-form"
 _VIEWS: Final = ("Trials", "Settings", "Rounds", "Cost", "Groups")
 _STATES: Final = {
     "waiting": "waits", "running": "is training", "interrupted": "was interrupted", "finished": "finished",
-    "pruned": "given up", "failed": "failed",
+    "pruned": "pruned", "failed": "failed",
 }  # fmt: skip
 _OVER: Final = ("finished", "pruned", "failed")
 
@@ -63,7 +64,10 @@ def figure(kind: str, some: Sequence[Sweep], params: Sequence[str] = ()) -> go.F
     except SettingsError:  # said where its trials were read
         return None
     if drawn is None:
-        st.caption(f"**{kind.capitalize()}** is drawn once more trials have finished with different results.")
+        if not params:
+            st.caption(
+                f"**{kind.capitalize()}** is drawn once more trials have finished with different results."
+            )
         return None
     return dressed(drawn, kind, some[0].metric, [one.name for one in some])
 
@@ -162,8 +166,14 @@ def compare(some: Sequence[Sweep]) -> None:
     elif view == "Settings":
         show_settings(some)
     elif view == "Rounds":
-        for kind in ("intermediate values", "timeline"):
-            show_each(kind, some)
+        for one, _ in side_by_side(some):
+            if drawn := figure("intermediate values", [one]):
+                key = f"rounds-{one.folder.name}"
+                show_clickable(drawn, key=key, label="Each trial round by round", into=_CHOSEN)
+        show_each("timeline", some)
+        st.caption(
+            "A trial is pruned, given up early, where its first rounds are worse than those of the others."
+        )
     elif view == "Cost":
         show_cost(some, tables)
     else:
@@ -177,35 +187,41 @@ def show_trials(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
         show_clickable(drawn, key="sweeps-history", label="The value of each trial, in order", into=_CHOSEN)
     rows = [trial for known in tables.values() for trial in reversed(known)]
 
+    highest = max((value for trial in rows for value in trial.values.values()), default=1.0)
+
     def clicked() -> None:
         for row in st.session_state["sweeps-table"]["selection"]["rows"]:
             st.session_state[_CHOSEN] = (rows[row].sweep, rows[row].number)
 
     st.dataframe(
-        [_row(trial, several=len(some) > 1) for trial in rows],
+        [_row(trial, some[0].metric, several=len(some) > 1) for trial in rows],
         key="sweeps-table",
         hide_index=True,
         height=min(38 + 35 * len(rows), 400),
         on_select=clicked,
         selection_mode="single-row",
         column_config={
-            "value": st.column_config.ProgressColumn(
-                some[0].metric, format="percent", min_value=0.0, max_value=1.0
-            ),
+            "value": _value_column(some[0].metric),
             "seconds": st.column_config.NumberColumn(format="%.0f s"),
             "latency": st.column_config.NumberColumn("ms a strip", format="%.2f"),
             "parameters": st.column_config.NumberColumn(format="localized"),
-            "rounds": st.column_config.LineChartColumn("round by round"),
+            "rounds": st.column_config.LineChartColumn("round by round", y_min=0.0, y_max=highest),
         },
     )
 
 
-def _row(trial: Trial, *, several: bool) -> dict[str, Any]:
+def _value_column(metric: str) -> Any:
+    if metric == "calibration":
+        return st.column_config.NumberColumn(metric, format="%.3f")
+    return st.column_config.ProgressColumn(metric, format="%.1f %%", min_value=0.0, max_value=100.0)
+
+
+def _row(trial: Trial, metric: str, *, several: bool) -> dict[str, Any]:
     return {
         **({"sweep": trial.sweep} if several else {}),
         "trial": trial.number,
         "state": _STATES[trial.state],
-        "value": trial.value,
+        "value": trial.value if metric == "calibration" or trial.value is None else 100 * trial.value,
         **{name: short(value) for name, value in trial.params.items()},
         "rounds": list(trial.values.values()),
         "parameters": trial.parameters,
@@ -216,8 +232,17 @@ def _row(trial: Trial, *, several: bool) -> dict[str, Any]:
 
 def show_settings(some: Sequence[Sweep]) -> None:
     """Which settings matter, and how."""
-    for kind in ("importance", "parallel coordinates", "slice"):
+    for kind in ("importance", "parallel coordinates"):
         show_each(kind, some)
+    for one, _ in side_by_side(some):
+        varied = list(one.plan.settings.varied)
+        for number, name in enumerate(varied):
+            if number % 2 == 0:
+                columns = st.columns(2)
+            with columns[number % 2]:
+                if drawn := figure("slice", [one], [name]):
+                    show_chart(drawn, key=f"slice-{name}-{one.folder.name}", height=260)
+    st.caption("Each point is a finished trial: the darker, the later.")
     for one, _ in side_by_side(some):
         varied = list(one.plan.settings.varied)
         if len(varied) < 2:
@@ -302,8 +327,9 @@ def show_one(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
     figures["Parameters"] = f"{trial.parameters:,}" if trial.parameters else "–"
     figures["Reads a strip in"] = f"{trial.latency:.2f} ms" if trial.latency else "–"
     figures["Trained for"] = f"{trial.seconds:,.0f} s" if trial.seconds else "–"
-    for column, (label, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
-        column.metric(label, value)
+    with st.container(horizontal=True):
+        for label, value in figures.items():
+            st.metric(label, value, width=150)
     with st.container(horizontal=True, vertical_alignment="center", key="sweeps-actions"):
         if trial.run and any(screen.path == "train/runs" for screen in sitemap.screens()):
             st.page_link(
@@ -444,19 +470,23 @@ if not known:
 else:
     if (new := st.session_state.pop("sweeps-new", None)) in known:
         st.session_state["sweeps-chosen"] = [new]
+        st.session_state[_FORM] = False
     asked = [name for name in st.query_params.get_all("sweep") if name in known]
     if "sweeps-chosen" not in st.session_state:
         st.session_state["sweeps-chosen"] = asked or list(known)[:1]
-    chosen = st.multiselect(
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    chosen = left.multiselect(
         "Sweeps",
         list(known),
         key="sweeps-chosen",
         persist_state="session",
         placeholder="Choose one, or several to compare",
     )
+    right.toggle("New sweep", key=_FORM, persist_state="session")
     st.query_params["sweep"] = chosen
-    if chosen:
-        follow([known[name] for name in chosen])
-        compare([known[name] for name in chosen])
-st.header("A new sweep", anchor=False)
-new_sweep()
+if not known or st.session_state[_FORM]:
+    st.header("A new sweep", anchor=False)
+    new_sweep()
+elif chosen:
+    follow([known[name] for name in chosen])
+    compare([known[name] for name in chosen])
