@@ -173,6 +173,7 @@ store.end(run, "finished")
 """
 
 
+@pytest.mark.slow
 def test_two_processes_make_a_store_at_once_and_one_reads_while_the_other_writes(
     tmp_path: Path, root: Path
 ) -> None:
@@ -285,6 +286,20 @@ def test_the_address_comes_from_the_environment_or_the_lab(
     assert Store().uri == "sqlite:///elsewhere.db"
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert Store().runs() == [] and not list(tmp_path.iterdir()), "a store is made at first need"
+
+
+def test_every_change_gives_another_stamp(store: Store, run_id: str) -> None:
+    stamps = [store.stamp()]
+    for change in (
+        lambda: store.log(run_id, values("loss", 1.0)),
+        lambda: store.rename(run_id, "another"),
+        lambda: store.delete(run_id),
+        lambda: store.restore(run_id),
+    ):
+        change()
+        stamps.append(store.stamp())
+    assert len(set(stamps)) == len(stamps) and store.runs() and store.stamp() == stamps[-1]
+    assert Store("http://127.0.0.1:1").stamp() is None
 
 
 def test_telemetry_stays_off(store: Store, made: Path) -> None:

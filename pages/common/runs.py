@@ -46,19 +46,23 @@ def store() -> Store:
     return _store(Store().uri)
 
 
-@st.cache_data(ttl=2, show_spinner="Looking into the run store …")
-def _runs(uri: str, deleted: bool) -> list[Run]:
+@st.cache_data(show_spinner="Looking into the run store …", max_entries=8)
+def _runs(uri: str, deleted: bool, stamp: object) -> list[Run]:
     return _store(uri).runs(deleted=deleted)
 
 
 def all_runs(*, deleted: bool = False) -> list[Run]:
-    """All runs, newest first, not older than two seconds. Raises `StoreError`."""
-    return _runs(Store().uri, deleted)
+    """All runs, newest first, as they are now (on a server: two seconds ago at most). Raises `StoreError`."""
+    return _runs(store().uri, deleted, _stamp())
 
 
 def changed() -> None:
     """What was known of the runs is known no more."""
     _runs.clear()
+
+
+def _stamp() -> object:
+    return store().stamp() or time.time() // 2
 
 
 @st.cache_data(show_spinner=False, max_entries=2000)
@@ -67,10 +71,8 @@ def _history(uri: str, run_id: str, metric: str, stamp: object) -> list[Metric]:
 
 
 def history(run: Run, metric: str) -> list[Metric]:
-    """All values of a metric; of a run that is not over, as they were at most two seconds ago. Raises `StoreError`."""
-    over = run.status != "running"
-    stamp = run.seconds if over else time.time() // 2
-    return _history(Store().uri, run.id, metric, stamp)
+    """All values of a metric, as fresh as `all_runs`; those of a run that is over are asked for once. Raises `StoreError`."""
+    return _history(store().uri, run.id, metric, _stamp() if run.status == "running" else run.seconds)
 
 
 @st.cache_data(ttl=2, show_spinner=False)
