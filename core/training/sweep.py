@@ -588,8 +588,8 @@ def figure(
     study = _study(sweep)
     name = sweep.metric
     some = list(params) or None
-    known = trials(sweep)
-    finished = sum(trial.state == "finished" for trial in known)
+    known = [trial.state.name for trial in study.get_trials(deepcopy=False)]
+    finished = known.count("COMPLETE")
     if not known or finished < (
         0 if kind == "timeline" else 1 if kind in ("history", "intermediate values") else 2
     ):
