@@ -72,3 +72,26 @@ def test_where_there_is_no_paper_nothing_is_painted() -> None:
     assert np.array_equal(
         crop(gray, prepared(gray, whole), PLACE, 32, 160)[0], fit(gray, PLACE.box, 32, 160)[0]
     )
+
+
+def test_the_table_beyond_the_edge_of_the_sheet_is_painted_over() -> None:
+    gray, _ = with_number_and_line()
+    gray[122:] = 220
+    sheet, _, placement = fit(gray, PLACE.box, 32, 160)
+    seen = prepared(gray, np.zeros_like(gray))
+    gray[:, 226:] = 60
+    alone, extents, _ = crop(gray, seen, PLACE, 32, 160)
+    columns = slice(round(extents[0]), round(extents[1]))
+    assert placement.outline((0.0, 0.0, extents[1], 32.0))[1, 0] > 230  # the table shows
+    assert np.abs(alone[:, columns] - sheet[:, columns]).max() < 0.05
+
+
+def test_a_sheet_edge_that_was_taken_for_a_number_is_not_made_a_1() -> None:
+    gray = np.full((200, 320), 220, np.uint8)
+    gray[:, 158:] = 60
+    place = Located((154.0, 60.0, 162.0, 120.0), 0.0)
+    nothing = np.zeros_like(gray)
+    ink = nothing.copy()
+    ink[60:120, 154:162] = 1
+    seen = Prepared(gray.astype(np.float32) / 255, ink, nothing, 1.0, [place])
+    assert np.array_equal(crop(gray, seen, place, 32, 160)[0], fit(gray, place.box, 32, 160)[0])

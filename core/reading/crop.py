@@ -9,6 +9,7 @@ from core.data.strip import Placement, fit
 from core.reading.locate import Located, Prepared
 
 _AROUND = 11  # strip pixels, odd: as far as the paper is taken from that is painted over other things
+_OTHER = 0.4  # of the number's contrast: what differs by more from its paper is none
 _TOUCHED = 0.15  # of a pixel: more of something else, and it is painted over
 
 
@@ -23,12 +24,13 @@ def crop(
     foreign, ink = (
         _on_strip(mask, prepared.scale, placement, height, width) for mask in (prepared.foreign, prepared.ink)
     )
-    covered: np.ndarray = (foreign > _TOUCHED).astype(np.uint8)
-    if not covered.any():
-        return picture, extents, placement
     # The number's own strokes are never touched, nor do soft sides of what is painted over count as paper.
     around = np.ones((3, 3), np.uint8)
-    own = cv2.dilate((ink - foreign > _TOUCHED).astype(np.uint8), around) > 0
+    strokes = ink - foreign > _TOUCHED
+    own = cv2.dilate(strokes.astype(np.uint8), around) > 0
+    covered: np.ndarray = (foreign > _TOUCHED).astype(np.uint8) | _off_the_paper(picture, strokes, own)
+    if not covered.any():
+        return picture, extents, placement
     covered = (cv2.dilate(covered, around) > 0) & ~own
     paper = (~covered & ~own).astype(np.float32)
     if not paper.any():
@@ -38,6 +40,25 @@ def crop(
     anywhere = float((picture * paper).sum() / paper.sum())
     level = np.where(cv2.blur(paper, size) > 0.02, near, anywhere)
     return np.where(covered, level, picture).astype(np.float32), extents, placement
+
+
+def _off_the_paper(picture: np.ndarray, strokes: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """HW uint8: 1 on what comes in from the strip's sides and is of another level than the paper: the table beyond its edge.
+
+    What the number's strokes touch stays, or the edge of a sheet, taken for a number, would look like a 1.
+    """
+    beside = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~own
+    paper = picture[beside]
+    if not strokes.any() or not paper.size:
+        return np.zeros(picture.shape, np.uint8)
+    level = np.median(paper)
+    other = np.abs(picture - level) > _OTHER * np.abs(picture[strokes] - level).mean()
+    count, labels = cv2.connectedComponents((other & ~own).astype(np.uint8), connectivity=4)
+    reached = np.zeros(count, bool)
+    reached[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = True
+    reached[labels[beside]] = False
+    reached[0] = False
+    return reached[labels].astype(np.uint8)
 
 
 def _on_strip(mask: np.ndarray, scale: float, placement: Placement, height: int, width: int) -> np.ndarray:
