@@ -269,6 +269,46 @@ def test_the_sheet_on_which_a_number_stands_is_none() -> None:
     assert covers(place, (left + 120, top + 110, right + 120, bottom + 110))
 
 
+def four_and_one(arm_above: int = 230) -> np.ndarray:
+    """A 4 whose left arm hangs loose in the angle of its other strokes, and a 1 beside it."""
+    gray = np.full(FRAME, 230, np.uint8)
+    for ends in (((330, 150), (280, 330)), ((220, 290), (330, 270)), ((400, 150), (392, 330))):
+        cv2.line(gray, *ends, 40, 11, cv2.LINE_AA)
+    cv2.line(gray, (258, 160), (246, arm_above), 40, 11, cv2.LINE_AA)
+    return gray
+
+
+def test_a_broken_4_is_no_frame_around_its_loose_arm() -> None:
+    (place,) = prepare(four_and_one()).places
+    assert covers(place, (215, 145, 405, 335))
+
+
+def test_what_is_left_of_a_grid_in_a_0_makes_it_no_frame() -> None:
+    gray = np.full(FRAME, 230, np.uint8)
+    cv2.ellipse(gray, (320, 240), (50, 80), 0, 0, 360, 40, 12, cv2.LINE_AA)
+    cv2.line(gray, (320, 205), (320, 275), 120, 2)
+    cv2.line(gray, (295, 240), (345, 240), 120, 2)
+    assert any(covers(place, (264, 154, 376, 326)) for place in prepare(gray).places)
+
+
+@pytest.mark.parametrize("ends", [((560, 60), (639, 170)), ((639, 90), (600, 260))])
+def test_a_pen_that_comes_in_from_the_side_of_the_picture_is_no_digit(
+    ends: tuple[tuple[int, int], ...],
+) -> None:
+    drawing = draw("57", size=FRAME, height=130, at=(300, 190), paper=230, ink=40)
+    gray = drawing.gray.copy()
+    cv2.line(gray, *ends, 60, 10, cv2.LINE_AA)
+    assert any(covers(place, around(drawing.boxes)) for place in prepare(gray).places)
+
+
+def test_light_ink_is_found_under_the_noise_of_a_dark_room() -> None:
+    drawing = draw("38", size=FRAME, height=110, at=(220, 180), paper=70, ink=52)
+    seen = cv2.GaussianBlur(drawing.gray, (0, 0), 1.5)
+    noisy = seen + np.random.default_rng(0).normal(0, 8, FRAME)
+    places = prepare(noisy.clip(0, 255).astype(np.uint8)).places
+    assert any(covers(place, around(drawing.boxes)) for place in places)
+
+
 def test_a_broken_digit_has_one_place() -> None:
     drawing = draw("58", size=FRAME, height=120, at=(200, 150))
     broken = drawing.gray.copy()

@@ -16,6 +16,8 @@ _SCALES = (15, 31)  # reduced pixels: around small digits and around large ones
 _AROUND = 31  # reduced pixels: as far as polarity and grain are the same
 _SKEW = 0.5  # of -1 to 1: a picture that is skewed less may hold ink of either polarity
 _FAINTEST = 6  # of 255: what differs by less from its paper is none
+_GRAINY = 2  # gray levels by which half of the pixels differ from those around them: a picture that is averaged first
+_AVERAGED = 1.6  # pixels: standard deviation of what is averaged then
 _NOISE = 4.5  # times the middle deviation of the paper around
 _PEN = 0.4  # of the darkest ink nearby
 _STEP = 0.6  # of the ink's strength: where the paper changes more, an edge is seen and no stroke
@@ -58,7 +60,10 @@ def even(gray: np.ndarray, shrink: float = 1.0) -> Evened:
     smooth = cv2.GaussianBlur(picture, (3, 3), 0)
     small = _reduced(smooth)
     skew = _skew(small)
+    grain = np.median(cv2.absdiff(picture[::4, ::4], smooth[::4, ::4]))
     gradient = cv2.morphologyEx(smooth, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    if grain > _GRAINY:
+        smooth = cv2.GaussianBlur(smooth, (9, 9), _AVERAGED)
     square = np.ones((_WIDEST, _WIDEST), np.uint8)
     # What is too wide for a stroke keeps its own level up to its very edge, and so do gradients and shadows.
     papers = cv2.morphologyEx(small, cv2.MORPH_CLOSE, square), cv2.morphologyEx(small, cv2.MORPH_OPEN, square)

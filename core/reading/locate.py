@@ -8,7 +8,16 @@ import cv2
 import numpy as np
 
 from core.reading.ink import Evened, Ink, even
-from core.reading.strokes import ENCLOSED, LOWEST, UPRIGHT, Strokes, boxes_around, find_strokes, group_strokes
+from core.reading.strokes import (
+    DIRT,
+    ENCLOSED,
+    LOWEST,
+    UPRIGHT,
+    Strokes,
+    boxes_around,
+    find_strokes,
+    group_strokes,
+)
 from core.reading.whole import box_of_all_ink
 
 Box = tuple[float, float, float, float]
@@ -260,8 +269,10 @@ def _best(candidates: list[_Candidate], corrected: np.ndarray) -> list[_Candidat
     beaten = rivals & (likely[:, None] < likely)
     # What stands in a frame counts, and not the frame.
     tall = np.array([candidate.tall for candidate in candidates])
+    across = np.array([candidate.contrast * candidate.thickness for candidate in candidates])
     holds = (
         within.T
+        & (across > DIRT * across[:, None])
         & (side[:, None] == side)
         & (tall > ENCLOSED * tall[:, None])
         & (tall < _SMALLER * tall[:, None])

@@ -14,6 +14,8 @@ LOWEST = 9
 """Working pixels: the smallest digit."""
 ENCLOSED = 0.15
 """Of a frame's height: what is in it and higher is more than dirt in a 0."""
+DIRT = 0.5
+"""Of the ink across a frame's stroke: what has less across its own is no digit in a frame but dirt in a 0."""
 UPRIGHT = 0.12
 """Squares of the height: how much a row is taken to be level unless its length tells otherwise."""
 
@@ -23,6 +25,8 @@ _SIMILAR = 0.4  # of the taller one's height: the shortest digit in a number
 _BAR = 0.65  # the same where the taller is a bar
 _STEEPEST = np.tan(np.deg2rad(26.0))  # slope of a line of digits
 _THIN = 0.25  # of the box around it: pixels of ink in a frame
+_HOLLOW = 0.05  # share of ink in the middle of a frame
+_CLOSE, _LEVEL = 0.5, 0.25  # heights beside and above: where a digit may lie that the picture's edge cuts
 _PIECE = 8  # pixels of ink in a piece of a digit, at least
 _FINEST = 0.02  # of its size: thickness of a stroke
 _SHARP = 0.25  # of its strength: less change at a stroke's edge is a shade or a grain of wood
@@ -124,7 +128,8 @@ def group_strokes(strokes: Strokes) -> list[list[np.ndarray]]:
         np.array([(of[p] * strokes.pixels[p]).sum() / strokes.pixels[p].sum() for p in pieces])
         for of in (strokes.strength, strokes.sharpness, strokes.thickness)
     ]
-    together = _components(_neighbours(boxes, alike))
+    cut = np.array([(edges[p] > 0).any() for p in pieces])
+    together = _components(_neighbours(boxes, alike, cut))
     groups = [[pieces[i] for i in np.flatnonzero(together == one)] for one in np.unique(together)]
     if whole.any():  # what the edge of the picture cuts may belong to a number, and is none by itself
         groups = [group for group in groups if whole[np.concatenate(group)].any()]
@@ -144,8 +149,15 @@ def _frames(strokes: Strokes, index: np.ndarray) -> np.ndarray:
     tall = bottom - top
     inside = (left > left[:, None] + 1) & (right < right[:, None] - 1)
     inside &= (top > top[:, None] + 1) & (bottom < bottom[:, None] - 1)
-    thin = strokes.pixels[index] < _THIN * (right - left) * tall
-    return np.asarray(thin & (inside & (tall > ENCLOSED * tall[:, None])).any(1))
+    across = strokes.strength[index] * strokes.thickness[index]
+    inside &= (tall > ENCLOSED * tall[:, None]) & (across > DIRT * across[:, None])
+    found = inside.any(1) & (strokes.pixels[index] < _THIN * (right - left) * tall)
+    for at in np.flatnonzero(found).tolist():
+        # The arm of a broken 4 lies in its box too, but what frames is empty but for what it frames.
+        x, y, wide, high = (int(v[at]) for v in (left, top, right - left, tall))
+        middle = strokes.labels[y + high // 5 : y + high - high // 5, x + wide // 5 : x + wide - wide // 5]
+        found[at] = (middle == index[at]).mean() < _HOLLOW
+    return np.asarray(found)
 
 
 def _joined(strokes: Strokes, index: np.ndarray) -> list[np.ndarray]:
@@ -182,10 +194,11 @@ def _joined(strokes: Strokes, index: np.ndarray) -> list[np.ndarray]:
     return [index[parts == one] for one in np.unique(parts)]
 
 
-def _neighbours(boxes: np.ndarray, alike: list[np.ndarray]) -> np.ndarray:
+def _neighbours(boxes: np.ndarray, alike: list[np.ndarray], cut: np.ndarray) -> np.ndarray:
     """(n, n) bool: which digits, given as (n, 4) boxes, stand next to each other in one line.
 
-    `alike` holds what digits of one pen have much the same: strength, sharpness and thickness, (n,) each.
+    `alike` holds what digits of one pen have much the same: strength, sharpness and thickness, (n,) each; `cut` (n,) tells
+    which of them the picture's edge cuts.
     """
     left, top, right, bottom = boxes.T
     x, y, tall = (left + right) / 2, (top + bottom) / 2, bottom - top
@@ -198,6 +211,9 @@ def _neighbours(boxes: np.ndarray, alike: list[np.ndarray]) -> np.ndarray:
     longer = (tall[:, None] > tall / _BAR) & bar[:, None]
     near &= ~(longer | longer.T)
     near &= across < 0.4 * taller + _STEEPEST * along
+    # What goes on beyond the picture's edge is more often a pen, or the edge of a sheet.
+    beside = (gap < _CLOSE * taller) & (across < _LEVEL * taller) & (shorter > _BAR * taller)
+    near &= beside | ~(cut[:, None] | cut)
     for of, least in zip(alike, _ALIKE, strict=True):
         near &= np.minimum(of[:, None], of) > least * np.maximum(of[:, None], of)
     np.fill_diagonal(near, False)
