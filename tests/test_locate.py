@@ -269,12 +269,12 @@ def test_the_sheet_on_which_a_number_stands_is_none() -> None:
     assert covers(place, (left + 120, top + 110, right + 120, bottom + 110))
 
 
-def four_and_one(arm_above: int = 230) -> np.ndarray:
+def four_and_one() -> np.ndarray:
     """A 4 whose left arm hangs loose in the angle of its other strokes, and a 1 beside it."""
     gray = np.full(FRAME, 230, np.uint8)
-    for ends in (((330, 150), (280, 330)), ((220, 290), (330, 270)), ((400, 150), (392, 330))):
-        cv2.line(gray, *ends, 40, 11, cv2.LINE_AA)
-    cv2.line(gray, (258, 160), (246, arm_above), 40, 11, cv2.LINE_AA)
+    for start, end in (((330, 150), (280, 330)), ((220, 290), (330, 270)), ((400, 150), (392, 330))):
+        cv2.line(gray, start, end, 40, 11, cv2.LINE_AA)
+    cv2.line(gray, (258, 160), (246, 230), 40, 11, cv2.LINE_AA)
     return gray
 
 
@@ -291,13 +291,13 @@ def test_what_is_left_of_a_grid_in_a_0_makes_it_no_frame() -> None:
     assert any(covers(place, (264, 154, 376, 326)) for place in prepare(gray).places)
 
 
-@pytest.mark.parametrize("ends", [((560, 60), (639, 170)), ((639, 90), (600, 260))])
+@pytest.mark.parametrize(("start", "end"), [((560, 60), (639, 170)), ((639, 90), (600, 260))])
 def test_a_pen_that_comes_in_from_the_side_of_the_picture_is_no_digit(
-    ends: tuple[tuple[int, int], ...],
+    start: tuple[int, int], end: tuple[int, int]
 ) -> None:
     drawing = draw("57", size=FRAME, height=130, at=(300, 190), paper=230, ink=40)
     gray = drawing.gray.copy()
-    cv2.line(gray, *ends, 60, 10, cv2.LINE_AA)
+    cv2.line(gray, start, end, 60, 10, cv2.LINE_AA)
     assert any(covers(place, around(drawing.boxes)) for place in prepare(gray).places)
 
 
