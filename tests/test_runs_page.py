@@ -183,8 +183,18 @@ def test_curves_lie_over_each_other_raw_and_smoothed_along_any_axis(
     assert (
         figure["layout"]["xaxis3"]["title"]["text"] == "epoch" and figure["layout"]["yaxis"]["type"] == "log"
     )
+    assert "never logged" not in words(page)
     checked(page.multiselect(key="runs-metrics").set_value([]).run())
     assert "Choose a metric" in words(page)
+
+
+def test_a_metric_that_a_run_never_logged_is_said(app: AppTest, ids: dict[str, str], store: Store) -> None:
+    run = store.begin("silent", RunSettings(), {})
+    try:
+        page = opened(app, run=[run, ids["1 heads"]])
+        assert "*Loss* was never logged by silent" in words(page)
+    finally:
+        store.delete(run)
 
 
 def test_a_run_is_renamed_noted_and_tagged_with_any_text(

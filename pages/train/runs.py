@@ -257,7 +257,7 @@ def show_curves(some: list[Run]) -> None:
         "Along", list(runs.AXES), format_func=lambda one: runs.AXES[one], key="axis", bind="query-params"
     )
     weight = right.slider(
-        "Smoothing", 0.0, 0.99, 0.9, 0.01, key="smooth", bind="query-params",
+        "Smoothing", 0.0, 0.99, 0.6, 0.01, key="smooth", bind="query-params",
         help="0 shows what was measured. Curves of many points are smoothed, those of a few rounds hardly.",
     )  # fmt: skip
     with st.container(horizontal=True):
@@ -279,6 +279,12 @@ def show_curves(some: list[Run]) -> None:
         )
 
     draw()
+    for metric in metrics:
+        without = [unmarked(run.name) for run in some if metric not in run.last]
+        if without:
+            st.caption(
+                f"*{runs.METRICS.get(metric, unmarked(metric))}* was never logged by {', '.join(without)}."
+            )
     st.caption(
         "Drag over a stretch to look closer: all plots follow. Double-click to see all of it; the camera in the chart's corner saves a picture."
     )
