@@ -430,6 +430,29 @@ def test_the_command_refuses_before_anything_runs(tmp_path: Path, capsys: pytest
     assert not (tmp_path / "sweeps").exists()
 
 
+def test_a_run_store_that_cannot_be_used_is_said_plainly_and_loses_no_trial(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.yaml"
+    values = [f"canvas.{name}: {{value: {value}}}" for name, value in TINY.canvas.model_dump().items()]
+    values += [
+        f"model.{name}: {{value: {value}}}"
+        for name, value in TINY.model.model_dump().items()
+        if name != "heads"
+    ]
+    values += ["training.epochs: {value: 1}", "training.steps_per_epoch: {value: 1}"]
+    path.write_text(file("\n".join([HEADS, *values])))
+    (tmp_path / "ruined.db").write_text("this is no database")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/ruined.db")
+    assert command_line.main(["sweep", str(path), "--sample"]) == 1
+    said = capsys.readouterr().err
+    assert "error: " in said and "ruined.db" in said and "Traceback" not in said
+    assert [state for state, _ in told(load("s"))] == [
+        "running",
+        "waiting",
+    ]  # by this process, which still lives
+
+
 def test_help_shows_what_a_sweep_file_looks_like(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         command_line.main(["sweep", "--help"])

@@ -16,9 +16,9 @@ from core.data.mnist import Mnist
 from core.data.tiles import Finds
 from core.training import sweep_file
 from core.training.engine import Epoch, Step
-from core.training.sweep import Sweep, Trial, begin, open_sweep, run, trials
+from core.training.sweep import Sweep, SweepError, Trial, begin, open_sweep, run, trials
 from core.training.sweep_file import PRESET
-from core.training.tracking import Store
+from core.training.tracking import Store, StoreError
 
 
 def main(argv: list[str]) -> int:
@@ -64,7 +64,10 @@ def main(argv: list[str]) -> int:
     def command() -> int:
         sweep = _begun(chosen)
         mnist = mnist_or_sample(sample=sweep.sample)
-        return sweep_trials(sweep, mnist, None if chosen.untracked else Store())
+        try:
+            return sweep_trials(sweep, mnist, None if chosen.untracked else Store())
+        except StoreError as error:
+            raise SweepError(f"{error}; the same command goes on then") from error
 
     return explained(command)
 

@@ -50,6 +50,7 @@ FIGURES: Final = (
 """What `figure` draws of a sweep."""
 
 _ABOUT, _FILE, _JOURNAL, _LOCK = "about.json", "sweep.yaml", "journal.log", ".lock"
+_NEEDED = {"timeline": 0, "history": 1, "intermediate values": 1, "importance": 8}  # finished trials; else 2
 _IMPOSSIBLE = 20  # settings in a row that do not go together, until a sweep gives up drawing others
 
 
@@ -590,9 +591,7 @@ def figure(
     some = list(params) or None
     known = [trial.state.name for trial in study.get_trials(deepcopy=False)]
     finished = known.count("COMPLETE")
-    if not known or finished < (
-        0 if kind == "timeline" else 1 if kind in ("history", "intermediate values") else 2
-    ):
+    if not known or finished < _NEEDED.get(kind, 2):
         return None
     try:
         if kind == "history":
@@ -602,9 +601,9 @@ def figure(
         if kind == "importance":
             with warnings.catch_warnings():
                 warnings.filterwarnings("error", message="Target and region quantiles")
-                return visualization.plot_param_importances(
-                    study, PedAnovaImportanceEvaluator(), some, target_name=name
-                )
+                # How the best differ from the rest: of a single best one, every setting would be as good a reason.
+                best = PedAnovaImportanceEvaluator(target_quantile=max(0.1, 4 / finished))
+                return visualization.plot_param_importances(study, best, some, target_name=name)
         if kind == "slice":
             return visualization.plot_slice(study, some, target_name=name)
         if kind == "contour":

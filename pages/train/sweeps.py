@@ -232,8 +232,11 @@ def _row(trial: Trial, metric: str, *, several: bool) -> dict[str, Any]:
 
 def show_settings(some: Sequence[Sweep]) -> None:
     """Which settings matter, and how."""
-    for kind in ("importance", "parallel coordinates"):
-        show_each(kind, some)
+    show_each("importance", some)
+    st.caption(
+        "How the settings of the best trials differ from those of the rest (PED-ANOVA). Of few trials, much of it is chance."
+    )
+    show_each("parallel coordinates", some)
     for one, _ in side_by_side(some):
         varied = list(one.plan.settings.varied)
         for number, name in enumerate(varied):
