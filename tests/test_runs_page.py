@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -12,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core.config import ModelSettings, RunSettings
 from core.model.checkpoint import BUNDLED
 from core.training import jobs
+from core.training.same_canvases import Answers, SameCanvases
 from core.training.tracking import Metric, Store
 from pages.common import run_readings, runs, sitemap
 
@@ -285,6 +287,22 @@ def test_everything_can_be_taken_along(ids: dict[str, str], store: Store) -> Non
     taken = json.loads(runs.runs_json(some))
     assert taken[0]["name"] == ODD and [500, 1.0, 0.4] in taken[0]["metrics"]["clean"]
     assert len(runs.curves_csv(some, ["clean", "loss"]).splitlines()) == 1 + 3 + 49
+
+
+def test_readings_can_be_taken_along_line_by_line(ids: dict[str, str], store: Store) -> None:
+    canvases = SameCanvases(
+        np.zeros((2, 4, 4), np.uint8),
+        np.zeros((2, 2), np.float32),
+        np.zeros((2, 4), np.float32),
+        ["12", "3"],
+        ["clean", "blur"],
+    )
+    result = run_readings.Compared([store.run(ids["4 heads"])], canvases, [Answers(["12", ""], [0.9, 0.25])])
+    assert run_readings.readings_csv(result).splitlines() == [
+        'written,kind,4 heads,"4 heads, probability"',
+        "12,clean,12,0.9000",
+        "3,blur,,0.2500",
+    ]
 
 
 def test_a_run_whose_process_is_gone_is_shown_as_died(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -145,6 +147,10 @@ def show_same(some: Sequence[Run]) -> None:
         f"**{CAMERA}** is a camera's effects by chance, the others one effect alone at full strength: {each} canvases each"
         + (", too few to tell small differences apart; take more canvases above." if each < 100 else ".")
     )
+    st.download_button(
+        "These readings (CSV)", lambda: readings_csv(result), "readings.csv", "text/csv", icon=":material/download:",
+        on_click="ignore",
+    )  # fmt: skip
     st.subheader("Where they disagree" if len(result.runs) > 1 else "Where it errs", anchor=False)
     kinds = st.multiselect(
         "Only", KINDS, key="kinds", bind="query-params", placeholder="All kinds of canvases"
@@ -162,6 +168,24 @@ def show_same(some: Sequence[Run]) -> None:
             f"On {disputed} of {len(order)} some are right and others wrong: those come first, then those that all misread."
         )
     _show_canvases(result, order, key="runs-same")
+
+
+def readings_csv(result: Compared) -> str:
+    """A line for each canvas: what was written, what was done to it, and for each run what it read and how sure it was."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    names = [runs.labels(result.runs)[run.id] for run in result.runs]
+    writer.writerow(
+        ["written", "kind", *[f"{name}{what}" for name in names for what in ("", ", probability")]]
+    )
+    for place, (truth, kind) in enumerate(zip(result.canvases.truths, result.canvases.kinds, strict=True)):
+        read = [
+            value
+            for answers in result.answers
+            for value in (answers.texts[place], f"{answers.probabilities[place]:.4f}")
+        ]
+        writer.writerow([truth, kind, *read])
+    return file.getvalue()
 
 
 def show_errors(some: Sequence[Run]) -> None:
