@@ -28,7 +28,9 @@ def crop(
     around = np.ones((3, 3), np.uint8)
     strokes = ink - foreign > _TOUCHED
     own = cv2.dilate(strokes.astype(np.uint8), around) > 0
-    covered: np.ndarray = (foreign > _TOUCHED).astype(np.uint8) | _off_the_paper(picture, strokes, own)
+    covered: np.ndarray = (foreign > _TOUCHED).astype(np.uint8) | _off_the_paper(
+        picture, strokes & _within(place, placement, height, width)
+    )
     if not covered.any():
         return picture, extents, placement
     covered = (cv2.dilate(covered, around) > 0) & ~own
@@ -42,12 +44,13 @@ def crop(
     return np.where(covered, level, picture).astype(np.float32), extents, placement
 
 
-def _off_the_paper(picture: np.ndarray, strokes: np.ndarray, own: np.ndarray) -> np.ndarray:
+def _off_the_paper(picture: np.ndarray, strokes: np.ndarray) -> np.ndarray:
     """HW uint8: 1 on what comes in from the strip's sides and is of another level than the paper: the table beyond its edge.
 
     What the number's strokes touch stays, or the edge of a sheet, taken for a number, would look like a 1.
     """
-    beside = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~own
+    own, wider = (cv2.dilate(strokes.astype(np.uint8), np.ones((n, n), np.uint8)) > 0 for n in (3, 5))
+    beside = wider & ~own
     paper = picture[beside]
     if not strokes.any() or not paper.size:
         return np.zeros(picture.shape, np.uint8)
@@ -59,6 +62,14 @@ def _off_the_paper(picture: np.ndarray, strokes: np.ndarray, own: np.ndarray) ->
     reached[labels[beside]] = False
     reached[0] = False
     return reached[labels].astype(np.uint8)
+
+
+def _within(place: Located, placement: Placement, height: int, width: int) -> np.ndarray:
+    """HW bool: the strip's pixels in the number's box; what lies outside belongs to others."""
+    left, top, right, bottom = place.box
+    reach = np.array([[right - left], [bottom - top]]) / 2 / placement.scale + 0.5
+    x, y = np.arange(width) + 0.5 - width / 2, np.arange(height) + 0.5 - height / 2
+    return (np.abs(x) < reach[0]) & (np.abs(y) < reach[1])[:, None]
 
 
 def _on_strip(mask: np.ndarray, scale: float, placement: Placement, height: int, width: int) -> np.ndarray:
