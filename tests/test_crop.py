@@ -86,6 +86,18 @@ def test_the_table_beyond_the_edge_of_the_sheet_is_painted_over() -> None:
     assert np.abs(alone[:, columns] - sheet[:, columns]).max() < 0.05
 
 
+def test_a_place_at_the_sheet_edge_does_not_keep_the_table_in_the_crop_beside_it() -> None:
+    gray, _ = with_number_and_line()
+    gray[122:] = 220
+    sheet, _, _ = fit(gray, PLACE.box, 32, 160)
+    seen = prepared(gray, np.zeros_like(gray))
+    gray[:, 228:] = 60
+    seen.ink[70:110, 226:230] = 1  # in no number's box, but not foreign either
+    alone, extents, _ = crop(gray, seen, PLACE, 32, 160)
+    columns = slice(round(extents[0]), round(extents[1]))
+    assert np.abs(alone[:, columns] - sheet[:, columns]).max() < 0.05
+
+
 def test_a_sheet_edge_that_was_taken_for_a_number_is_not_made_a_1() -> None:
     gray = np.full((200, 320), 220, np.uint8)
     gray[:, 158:] = 60

@@ -301,6 +301,13 @@ def test_a_pen_that_comes_in_from_the_side_of_the_picture_is_no_digit(
     assert any(covers(place, around(drawing.boxes)) for place in prepare(gray).places)
 
 
+def test_a_large_bold_thing_beside_a_number_does_not_hide_it() -> None:
+    drawing = draw("57", size=FRAME, height=120, at=(330, 190), paper=230, ink=40)
+    gray = drawing.gray.copy()
+    cv2.line(gray, (60, 90), (100, 380), 90, 60, cv2.LINE_AA)
+    assert any(covers(place, around(drawing.boxes)) for place in prepare(gray).places)
+
+
 def test_light_ink_is_found_under_the_noise_of_a_dark_room() -> None:
     drawing = draw("38", size=FRAME, height=110, at=(220, 180), paper=70, ink=52)
     seen = cv2.GaussianBlur(drawing.gray, (0, 0), 1.5)

@@ -26,11 +26,9 @@ def crop(
     )
     # The number's own strokes are never touched, nor do soft sides of what is painted over count as paper.
     around = np.ones((3, 3), np.uint8)
-    strokes = ink - foreign > _TOUCHED
+    strokes = (ink - foreign > _TOUCHED) & _within(place, placement, height, width)
     own = cv2.dilate(strokes.astype(np.uint8), around) > 0
-    covered: np.ndarray = (foreign > _TOUCHED).astype(np.uint8) | _off_the_paper(
-        picture, strokes & _within(place, placement, height, width)
-    )
+    covered: np.ndarray = (foreign > _TOUCHED).astype(np.uint8) | _off_the_paper(picture, strokes)
     if not covered.any():
         return picture, extents, placement
     covered = (cv2.dilate(covered, around) > 0) & ~own

@@ -80,25 +80,37 @@ def prepare(gray: np.ndarray) -> Prepared:
     if not too_bold:
         return fine
     coarse, again, _ = _search(even(gray, shrink=0.5))
-    height = _LARGE * len(coarse.corrected)
+    again = [_doubled(candidate) for candidate in again]
+    height = 2 * _LARGE * len(coarse.corrected)
     large = [
-        place
-        for place, candidate in zip(coarse.places, again, strict=True)
-        if candidate.tall > height and not any(_rivals(small, candidate) for small in found)
+        candidate.tall > height and not any(_rivals(small, candidate) for small in found)
+        for candidate in again
     ]
-    return replace(coarse, places=large) if large else fine
+    if not any(large):
+        return fine
+    # The edge of a sheet is large too, and the number on it is not to be lost.
+    kept = [
+        place
+        for place, candidate, is_large in zip(coarse.places, again, large, strict=True)
+        if is_large or any(_within([small, candidate]).sum() == 2 for small in found)
+    ]
+    return replace(coarse, places=kept)
+
+
+def _doubled(candidate: _Candidate) -> _Candidate:
+    """What was found in the picture of half the size, in pixels of the whole one."""
+    return replace(
+        candidate,
+        middle=(2 * candidate.middle[0], 2 * candidate.middle[1]),
+        wide=2 * candidate.wide,
+        tall=2 * candidate.tall,
+        thickness=2 * candidate.thickness,
+    )
 
 
 def _rivals(small: _Candidate, large: _Candidate) -> bool:
     """Whether what was found in the picture is more like writing than what covers it in the picture of half the size."""
-    doubled = replace(
-        large,
-        middle=(2 * large.middle[0], 2 * large.middle[1]),
-        wide=2 * large.wide,
-        tall=2 * large.tall,
-        thickness=2 * large.thickness,
-    )
-    return bool(_within([small, doubled])[0, 1]) and small.slenderness > doubled.slenderness
+    return bool(_within([small, large])[0, 1]) and small.slenderness > large.slenderness
 
 
 def _search(evened: Evened) -> tuple[Prepared, list[_Candidate], bool]:
