@@ -414,6 +414,14 @@ def test_reading_an_untouched_sweep_writes_nothing() -> None:
     assert sorted(one.name for one in sweep.folder.iterdir()) == ["about.json", "sweep.yaml"]
 
 
+def test_reading_a_sweep_does_not_lengthen_its_journal(sample: Mnist) -> None:
+    sweep = begin(file(), "s", TINY)
+    trained(sweep, sample)
+    before = stamp(sweep)
+    assert len(trials(sweep)) == 2 and figure("history", sweep) is not None
+    assert stamp(sweep) == before
+
+
 # The command
 
 

@@ -175,12 +175,13 @@ def test_several_sweeps_stand_side_by_side(app: AppTest, finished: Sweep, sample
     other = begin(file("model.heads: {values: [1, 4]}"), "more heads", TINY)
     for _ in run(other, sample, None, lambda settings: None):
         pass
+    begin(file("model.heads: {values: [1, 8]}"), "not begun", TINY)
     page = opened(app)
-    page.multiselect(key="sweeps-chosen").set_value([finished.name, "more heads"]).run()
-    assert [part.proto.text[:6] for part in page.get("progress")] == ["4 of 4", "2 of 2"]
+    page.multiselect(key="sweeps-chosen").set_value(["not begun", finished.name, "more heads"]).run()
+    assert {part.proto.text[:6] for part in page.get("progress")} == {"0 of 2", "4 of 4", "2 of 2"}
     history = charts(page)[0]["data"]
     assert len(history) == 4 and len(page.dataframe[0].value) == 6
-    assert len(charts(look_at(page, "Cost"))[0]["data"]) == 4
+    assert len(charts(look_at(page, "Cost"))[0]["data"]) == 6
     look_at(page, "Groups")
     assert list(page.dataframe[0].value["trials"]) == [2, 2, 1, 1]
 

@@ -16,7 +16,7 @@ import socket
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -260,7 +260,7 @@ def run(
 def _run(
     sweep: Sweep, mnist: Mnist, store: Store | None, search: Callable[[RunSettings], Finds | None]
 ) -> Generator[tuple[Trial, Step | Epoch | None], None, None]:
-    study = _study(sweep, to_run=True)
+    study = _study_to_run(sweep)
     _take_up_the_dead(study, sweep)
     _enqueue_grid(study, sweep)
     impossible = 0
@@ -453,29 +453,53 @@ def _alive(trial: optuna.trial.FrozenTrial, sweep: Sweep) -> bool:
 # Optuna
 
 
-def _study(sweep: Sweep, *, to_run: bool = False) -> optuna.Study:
+def _study(sweep: Sweep) -> optuna.Study | None:
+    """The sweep's study, to read; None where no trial was begun yet. Raises `SweepError`."""
+    import optuna
+
+    if not sweep.storage and not (sweep.folder / _JOURNAL).exists():
+        return None
+    with _readable(sweep):
+        try:
+            return optuna.load_study(study_name=sweep.name, storage=_storage(sweep))
+        except KeyError:
+            return None
+
+
+def _study_to_run(sweep: Sweep) -> optuna.Study:
     """The sweep's study, made where there is none. Raises `SweepError`."""
     import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    journal = sweep.folder / _JOURNAL
-    try:
-        if to_run and not sweep.storage:
-            _mend(journal)
+    with _readable(sweep):
+        if not sweep.storage:
+            _mend(sweep.folder / _JOURNAL)
         study = optuna.create_study(
-            storage=sweep.storage or JournalStorage(JournalFileBackend(str(journal))),
+            storage=_storage(sweep),
             study_name=sweep.name,
             direction="maximize" if sweep.maximize else "minimize",
             load_if_exists=True,
         )
-        if to_run:
-            study.sampler = _sampler(sweep, len(study.get_trials(deepcopy=False)))
-            study.pruner = _pruner(sweep.plan)
+        study.sampler = _sampler(sweep, len(study.get_trials(deepcopy=False)))
+        study.pruner = _pruner(sweep.plan)
         return study
-    except Exception as error:  # each database has its own
-        where = "its database" if sweep.storage else str(journal)
+
+
+def _storage(sweep: Sweep) -> str | optuna.storages.BaseStorage:
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    journal = sweep.folder / _JOURNAL
+    return sweep.storage or optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
+
+
+@contextlib.contextmanager
+def _readable(sweep: Sweep) -> Iterator[None]:
+    """Whatever a storage has to say, each in its own words, is said as a `SweepError`."""
+    try:
+        yield
+    except Exception as error:
+        where = "its database" if sweep.storage else str(sweep.folder / _JOURNAL)
         raise SweepError(
             f"the trials of {sweep.name!r} cannot be read from {where}: {' '.join(str(error).split())}; "
             "check that it is there, whole and writable"
@@ -534,9 +558,9 @@ def _distributions(parameters: dict[str, Parameter]) -> dict[str, optuna.distrib
 
 def trials(sweep: Sweep) -> list[Trial]:
     """Its trials in order; of one that was taken up again, only the last. Raises `SweepError`."""
-    if not sweep.storage and not (sweep.folder / _JOURNAL).exists():
-        return []
     study = _study(sweep)
+    if study is None:
+        return []
     known = study.get_trials(deepcopy=False)
     succeeded = _succeeded(known)
     return [_plain(one, sweep) for one in known if one.number not in succeeded]
@@ -587,6 +611,8 @@ def figure(
     from optuna.importance import PedAnovaImportanceEvaluator
 
     study = _study(sweep)
+    if study is None:
+        return None
     name = sweep.metric
     some = list(params) or None
     known = [trial.state.name for trial in study.get_trials(deepcopy=False)]
@@ -595,7 +621,8 @@ def figure(
         return None
     try:
         if kind == "history":
-            return visualization.plot_optimization_history([study, *map(_study, beside)], target_name=name)
+            others = [other for one in beside if (other := _study(one)) is not None]
+            return visualization.plot_optimization_history([study, *others], target_name=name)
         if kind == "parallel coordinates":
             return visualization.plot_parallel_coordinate(study, some, target_name=name)
         if kind == "importance":

@@ -183,7 +183,8 @@ def compare(some: Sequence[Sweep]) -> None:
 
 def show_trials(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
     """The history of all, and each trial as a row."""
-    if drawn := figure("history", some):
+    begun = [one for one in some if any(trial.state == "finished" for trial in tables[one.name])]
+    if begun and (drawn := figure("history", begun)):
         show_clickable(drawn, key="sweeps-history", label="The value of each trial, in order", into=_CHOSEN)
     rows = [trial for known in tables.values() for trial in reversed(known)]
 
