@@ -43,7 +43,7 @@ def a_job(lab: Path, state: str, **more: object) -> Path:
     (folder / "output.txt").write_text("reading digits\rits last words\n")
     settings = PRESETS["number-small"]
     (folder / SETTINGS).write_text(settings.model_dump_json())
-    steps = [
+    steps: list[dict[str, object]] = [
         {
             "kind": "step",
             "step": n,
@@ -55,7 +55,7 @@ def a_job(lab: Path, state: str, **more: object) -> Path:
         }
         for n in (1, 2, 3)
     ]
-    rounds = [
+    rounds: list[dict[str, object]] = [
         {
             "kind": "epoch",
             "epoch": 1,

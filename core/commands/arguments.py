@@ -15,6 +15,7 @@ from core.config import PRESETS, RunSettings, Settings, SettingsError, load_sett
 from core.data.mnist import DataUnavailable, Mnist, fetch_mnist, load_sample
 from core.model.checkpoint import CheckpointError
 from core.training.engine import TrainingDiverged
+from core.training.tracking import StoreError
 
 
 def run_settings(argv: list[str], program: str) -> RunSettings:
@@ -85,6 +86,6 @@ def explained(command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    except (SettingsError, CheckpointError, DataUnavailable, TrainingDiverged, OSError) as error:
+    except (SettingsError, CheckpointError, DataUnavailable, TrainingDiverged, StoreError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from core.commands.arguments import explained, mnist_or_sample, whole
-from core.commands.train import _finds, _keep_memory, _Stop
+from core.commands.learning import Stop, finds_of, keep_memory
 from core.config import PRESETS, RunSettings, SettingsError
 from core.data.mnist import Mnist
 from core.data.tiles import Finds
@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
 
 def sweep_trials(sweep: Sweep, mnist: Mnist, store: Store | None) -> int:
     """Train what is left of a sweep, and say of each trial how it went. Ctrl-C saves at the next step."""
-    _keep_memory()
+    keep_memory()
     print(
         f"sweep {sweep.name!r}: {sweep.plan.settings.method}, {sweep.trials} trials for the {'best' if sweep.maximize else 'lowest'} "
         f"{sweep.metric}, into {sweep.folder}"
@@ -86,10 +86,10 @@ def sweep_trials(sweep: Sweep, mnist: Mnist, store: Store | None) -> int:
         if not settings.canvas.found_share:
             return None
         mark = hashlib.sha256(settings.canvas.model_dump_json().encode()).hexdigest()[:12]
-        return _finds(settings, mnist, sweep.folder / "finds" / mark)
+        return finds_of(settings, mnist, sweep.folder / "finds" / mark)
 
     with (
-        _Stop() as stopping,
+        Stop() as stopping,
         contextlib.closing(run(sweep, mnist, store, search)) as records,
         tqdm(unit="step", dynamic_ncols=True, leave=False) as bar,
     ):

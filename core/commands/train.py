@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
-import signal
-import sys
 from pathlib import Path
-from types import FrameType
-from typing import Self
 
-import torch
 from tqdm import tqdm
 
 from core.commands.arguments import explained, mnist_or_sample, run_settings
+from core.commands.learning import Stop, finds_of, keep_memory
 from core.config import RunSettings
 from core.data.mnist import Mnist
-from core.data.tiles import Finds
-from core.model.checkpoint import Checkpoint, CheckpointError, build, load_checkpoint, parameter_count
-from core.reading.finds import FRAMES, gather, load_finds, save_finds
+from core.model.checkpoint import Checkpoint, build, load_checkpoint, parameter_count
 from core.training.engine import BEST, Epoch, Step, check_folder, fit
 from core.training.recording import SETTINGS, Outcome, keep, provenance, recorded
 from core.training.tracking import Store
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt(3)
-
-FINDS = "finds.npz"
-"""In a run's folder: what the finder of numbers cut out of camera frames."""
 RUN = "run.txt"
 """In a run's folder: its name in the store."""
 
@@ -69,9 +58,9 @@ def train(
     resume: bool = False,
 ) -> int:
     """Train with a progress bar. Ctrl-C saves at the next step and ends with the command that goes on."""
-    _keep_memory()
+    keep_memory()
     check_folder(folder, resume=resume)
-    finds = _finds(settings, mnist, folder) if settings.canvas.found_share else None
+    finds = finds_of(settings, mnist, folder) if settings.canvas.found_share else None
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SETTINGS).write_text(settings.model_dump_json(indent=2), encoding="utf-8")
     run = _run(store, settings, mnist, folder, name, resume=resume) if store is not None else ""
@@ -84,7 +73,7 @@ def train(
     try:
         # Closed here and not by the garbage collector, which would swallow a full disk.
         with (
-            _Stop() as stopping,
+            Stop() as stopping,
             contextlib.closing(
                 fit(settings, mnist, folder, start=start, resume=resume, finds=finds)
             ) as records,
@@ -126,52 +115,6 @@ def _run(store: Store, settings: RunSettings, mnist: Mnist, folder: Path, name: 
     run = store.begin(name, settings, {**provenance(settings, mnist), "folder": str(folder.absolute())})
     path.write_text(run, encoding="utf-8")
     return run
-
-
-def _finds(settings: RunSettings, mnist: Mnist, folder: Path) -> Finds:
-    """Those of this training's folder, or new ones, which it keeps there."""
-    path = folder / FINDS
-    if path.exists():
-        return load_finds(path)
-    torch.set_num_threads(settings.training.threads)
-    finds = None
-    with tqdm(total=FRAMES, unit="frame", dynamic_ncols=True, desc="searching camera frames") as bar:
-        for searched, so_far in gather(mnist.split("train"), settings.canvas):
-            finds = so_far
-            bar.update(searched - bar.n)
-    if finds is None:
-        raise CheckpointError("nothing was found in the frames that were searched; set found_share to 0")
-    folder.mkdir(parents=True, exist_ok=True)
-    save_finds(path, finds)
-    return finds
-
-
-def _keep_memory() -> None:
-    """Ask the C library to keep what it has freed: each step needs the same memory again, and fetching it anew costs a tenth of a step."""
-    with contextlib.suppress(OSError, AttributeError):  # only glibc has it
-        keep = ctypes.CDLL(None).mallopt
-        keep(_MMAP_THRESHOLD, 1 << 30)
-        keep(_TRIM_THRESHOLD, (1 << 31) - 1)
-
-
-class _Stop:
-    """Whether Ctrl-C (or SIGTERM) asked to stop: a step is never cut in the middle."""
-
-    def __enter__(self) -> Self:
-        self.asked = False
-        self._before = {
-            number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            sys.exit(130)  # asked twice: at once, and the last saved state stands
-        self.asked = True
 
 
 def _line(record: Epoch) -> str:

@@ -17,6 +17,7 @@ from core.training.sweep import Sweep, Trial
 from core.training.sweep_file import EXAMPLE, PRESET, SCORES, Plan, name_in, read_plan
 from pages.common import digits, forms, look, sitemap
 from pages.common.charts import show_chart
+from pages.common.study import offer_study
 from pages.common.sweep_charts import COSTS, dressed, groups, short, show_clickable, trade_off
 
 _CHOSEN: Final = "sweeps-trial"  # in the session: the name of a sweep and the number of a trial
@@ -464,13 +465,14 @@ if said := st.session_state.pop("sweeps-said", None):
     st.error(unmarked(said))
 known = {one.name: one for one in all_sweeps()}
 if not known:
-    look.empty_state(
+    with look.empty_state(
         "No sweep yet",
         "A sweep trains the same model again and again with other settings. The file below asks whether four heads read better "
         "than one: press **Start the sweep**, and compare here.",
         key="sweeps",
         icon=":material/rocket_launch:",
-    )
+    ):
+        offer_study("sweeps-study")
 else:
     if (new := st.session_state.pop("sweeps-new", None)) in known:
         st.session_state["sweeps-chosen"] = [new]

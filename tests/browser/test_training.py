@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import OpenTab, Server, run_app
 from tests.conftest import ROOT
 
-TINY = {
+TINY: dict[str, dict[str, object]] = {
     "canvas": {
         "height": 16,
         "width": 32,
@@ -59,12 +59,14 @@ def open_training(open_tab: OpenTab, server: Server, job: str = "", **look: obje
     return page
 
 
-def launch(page: Page, name: str, settings: dict[str, object]) -> str:
+def launch(page: Page, name: str, settings: dict[str, dict[str, object]]) -> str:
     """Fill the form from a file, name the run, press Train; the job's id."""
     page.get_by_role("button", name="JSON").click()
     file = {"name": "tiny.json", "mimeType": "application/json", "buffer": json.dumps(settings).encode()}
     page.locator(".st-key-train-file input[type=file]").set_input_files(file)  # type: ignore[arg-type]
-    expect(page.get_by_role("spinbutton", name="Height", exact=True)).to_have_value(str(settings["canvas"]["height"]))  # type: ignore[index]
+    expect(page.get_by_role("spinbutton", name="Height", exact=True)).to_have_value(
+        str(settings["canvas"]["height"])
+    )
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Data and start").click()
     sample = page.locator(".st-key-train-sample input")
