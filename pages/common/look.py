@@ -90,6 +90,11 @@ def percent(probability: float) -> str:
     return f"{probability:.0%}" if 0.01 <= probability < 0.99 else f"{probability:.1%}"
 
 
+def unmarked(text: str) -> str:
+    """A text that somebody typed, not to be taken for markup."""
+    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+-.!|<>~$:" else sign for sign in text)
+
+
 def empty_state(title: str, next_step: str, *, key: str, icon: str = ":material/info:") -> DeltaGenerator:
     """A quiet block for "nothing here yet" that says what to do next; use it with `with` to put a button or link in."""
     block = st.container(key=f"empty-{key}", horizontal_alignment="center", gap="small")

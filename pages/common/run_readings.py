@@ -82,12 +82,12 @@ def compared(some: Sequence[Run]) -> Compared | None:
         try:
             path = runs.checkpoint(run)
             if path is None:
-                st.caption(f"**{runs.unmarked(run.name)}** kept no checkpoint, and is left out here.")
+                st.caption(f"**{look.unmarked(run.name)}** kept no checkpoint, and is left out here.")
                 continue
             changed = path.stat().st_mtime
             able.append((run, path, changed, _checkpoint(path, changed)))
         except (StoreError, CheckpointError, OSError) as error:
-            st.warning(f"**{runs.unmarked(run.name)}** is left out: {runs.unmarked(str(error))}")
+            st.warning(f"**{look.unmarked(run.name)}** is left out: {look.unmarked(str(error))}")
     if not able:
         st.caption(
             "Nothing can be read without a checkpoint. A run keeps one after its first round of training."
@@ -104,7 +104,7 @@ def compared(some: Sequence[Run]) -> Compared | None:
         parts = []
         for first in range(0, total, _TOGETHER):
             done = (number + first / total) / len(able)
-            bar.progress(done, f"{runs.unmarked(run.name)} reads {total:,} canvases …")
+            bar.progress(done, f"{look.unmarked(run.name)} reads {total:,} canvases …")
             parts.append(_answers(path, changed, made, first, canvases))
         answers.append(joined(parts))
     bar.empty()
@@ -198,7 +198,7 @@ def show_errors(some: Sequence[Run]) -> None:
     if len(result.runs) > 1:
         place = st.segmented_control(
             "Run", range(len(result.runs)), default=0, required=True, key="runs-errors-of",
-            format_func=lambda index: runs.unmarked(names[result.runs[index].id]),
+            format_func=lambda index: look.unmarked(names[result.runs[index].id]),
         )  # fmt: skip
     found = confusions(result.canvases.truths, result.answers[place])
     left, right = st.columns([1, 1], gap="large")

@@ -307,8 +307,3 @@ def curves_csv(runs: Sequence[Run], metrics: Sequence[str]) -> str:
 def checkpoint(run: Run) -> Path | None:
     """The run's best checkpoint, if it kept one. Raises `StoreError`."""
     return store().artifact(run.id, "best.safetensors")
-
-
-def unmarked(text: str) -> str:
-    """A text that somebody typed, not to be taken for markup."""
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+-.!|<>~$:" else sign for sign in text)

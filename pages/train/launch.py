@@ -114,11 +114,11 @@ def follow() -> None:
         return
     st.query_params["job"] = st.session_state["train-asked"] = chosen
     job = trainings[chosen]
-    st.markdown(f"**{_plain(job.name)}** {_STATES[job.state]}.")
+    st.markdown(f"**{look.unmarked(job.name)}** {_STATES[job.state]}.")
     controls(job)
     if job.state in ("failed", "died"):
         if job.message:
-            st.error(_plain(job.message))
+            st.error(look.unmarked(job.message))
         st.code(job.last_lines() or "It printed nothing.", language=None)
     show_training(job.folder, key=f"training-{job.id}")
 
@@ -160,11 +160,6 @@ def go_on(job_id: str) -> None:
         jobs.resume(job_id)
     except jobs.JobError as error:
         st.session_state["train-said"] = str(error)
-
-
-def _plain(text: str) -> str:
-    """A text that somebody typed, not to be taken for markup."""
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+-.!|<>~$:" else sign for sign in text)
 
 
 look.header("train/launch")

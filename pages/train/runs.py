@@ -13,7 +13,7 @@ from core.training.tracking import Run, StoreError
 from pages.common import forms, look, readers, runs
 from pages.common.livechart import live_chart
 from pages.common.run_readings import show_errors, show_same
-from pages.common.runs import unmarked
+from pages.common.study import offer_study
 
 _VIEWS: Final = ("Curves", "Settings", "Same canvases", "Errors")
 _CHOSEN, _BASE, _GONE = "runs-chosen", "runs-base", "runs-gone"  # in the session
@@ -30,6 +30,7 @@ def say_empty() -> None:
         icon=":material/monitoring:",
     ):
         st.page_link("pages/train/launch.py", label="Train a model", icon=":material/model_training:")
+        offer_study("runs-study")
         st.caption("Or from a terminal:")
         st.code(
             "python -m core train --preset number-small --training.epochs 2 --name first --out runs/first",
@@ -116,14 +117,14 @@ def take_settings(run: Run) -> None:
 def messages() -> None:
     """What came of what was pressed."""
     if said := st.session_state.pop("runs-said", None):
-        st.error(unmarked(said))
+        st.error(look.unmarked(said))
     if st.session_state.pop("runs-go", False):
         st.switch_page("pages/train/launch.py")
     if used := st.session_state.pop("runs-used", None):
         kind, name = used
         with st.container(horizontal=True, vertical_alignment="center", key="runs-used-note"):
             st.success(
-                f"The other pages now read {'numbers' if kind == 'number' else 'single digits'} with {unmarked(name)}."
+                f"The other pages now read {'numbers' if kind == 'number' else 'single digits'} with {look.unmarked(name)}."
             )
             st.page_link("pages/read/draw.py", label="Draw a number", icon=":material/draw:")
     if gone := st.session_state.get(_GONE):
@@ -146,7 +147,7 @@ def filtered(known: list[Run]) -> list[Run]:
     try:
         return matching(known, query or "")
     except QueryError as error:
-        st.warning(unmarked(str(error)))
+        st.warning(look.unmarked(str(error)))
         return known
 
 
@@ -194,7 +195,7 @@ def act(some: list[Run], table_runs: list[Run], columns: list[str], baseline: Ru
                     st.form_submit_button("Add", on_click=tag, args=[some])
                 for place, key in enumerate(dict.fromkeys(key for run in some for key in runs.own_tags(run))):
                     st.button(
-                        f"Remove {unmarked(key)}",
+                        f"Remove {look.unmarked(key)}",
                         key=f"runs-untag-{place}",
                         icon=":material/close:",
                         on_click=untag,
@@ -272,7 +273,7 @@ def show_curves(some: list[Run]) -> None:
         try:
             figure = runs.curves(some, metrics, axis, weight=weight, log_x=log_x, log_y=log_y)
         except StoreError as error:
-            st.error(unmarked(str(error)))
+            st.error(look.unmarked(str(error)))
             return
         live_chart(
             figure, key="runs-curves", label="Curves of the ticked runs", height=90 + 250 * len(metrics)
@@ -280,10 +281,10 @@ def show_curves(some: list[Run]) -> None:
 
     draw()
     for metric in metrics:
-        without = [unmarked(run.name) for run in some if metric not in run.last]
+        without = [look.unmarked(run.name) for run in some if metric not in run.last]
         if without:
             st.caption(
-                f"*{runs.METRICS.get(metric, unmarked(metric))}* was never logged by {', '.join(without)}."
+                f"*{runs.METRICS.get(metric, look.unmarked(metric))}* was never logged by {', '.join(without)}."
             )
     st.caption(
         "Drag over a stretch to look closer: all plots follow. Double-click to see all of it; the camera in the chart's corner saves a picture."
@@ -314,7 +315,7 @@ def show_settings(some: list[Run]) -> None:
         )
     for run in some:
         if run.note:
-            st.markdown(f"**{unmarked(runs.labels(some)[run.id])}**: {unmarked(run.note)}")
+            st.markdown(f"**{look.unmarked(runs.labels(some)[run.id])}**: {look.unmarked(run.note)}")
 
 
 @st.fragment(run_every=3.0)
@@ -353,7 +354,7 @@ try:
     known = runs.all_runs()
     gone = runs.all_runs(deleted=True)
 except StoreError as error:
-    st.error(unmarked(str(error)))
+    st.error(look.unmarked(str(error)))
     st.stop()
 if not known:
     say_empty()

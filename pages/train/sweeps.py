@@ -79,7 +79,7 @@ def side_by_side(some: Sequence[Sweep]) -> Iterator[tuple[Sweep, DeltaGenerator]
     for number, one in enumerate(some):
         with columns[number % len(columns)]:
             if len(some) > 1:
-                st.markdown(f"**{unmarked(one.name)}**")
+                st.markdown(f"**{look.unmarked(one.name)}**")
             yield one, columns[number % len(columns)]
 
 
@@ -135,7 +135,7 @@ def controls(one: Sweep, counts: Counter[str]) -> None:
                 "Go on", icon=":material/play_arrow:", key=f"go-{one.folder.name}", on_click=start, args=[one]
             )
     if job is not None and job.state in ("failed", "died"):
-        st.error(unmarked(job.message) or "Its process is gone without a word.")
+        st.error(look.unmarked(job.message) or "Its process is gone without a word.")
         st.code(job.last_lines() or "It printed nothing.", language=None)
 
 
@@ -325,9 +325,11 @@ def show_one(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
     settings = one.plan.run_settings(trial.params)
     is_best = any(trial == other for _, other in best)
     st.header("The best trial" if is_best else "The trial that you chose", anchor=False)
-    st.markdown(f"Trial {trial.number} of **{unmarked(one.name)}** {_STATES[trial.state]}: {_chosen(trial)}.")
+    st.markdown(
+        f"Trial {trial.number} of **{look.unmarked(one.name)}** {_STATES[trial.state]}: {_chosen(trial)}."
+    )
     if trial.why:
-        st.error(unmarked(trial.why))
+        st.error(look.unmarked(trial.why))
     figures = {one.metric.capitalize(): f"{trial.value:.2%}" if trial.value is not None else "–"}
     figures["Parameters"] = f"{trial.parameters:,}" if trial.parameters else "–"
     figures["Reads a strip in"] = f"{trial.latency:.2f} ms" if trial.latency else "–"
@@ -369,7 +371,9 @@ def pair_is_maximized(best: Sequence[tuple[Sweep, Trial]]) -> bool:
 
 
 def _chosen(trial: Trial) -> str:
-    return ", ".join(f"{unmarked(name)} {unmarked(short(value))}" for name, value in trial.params.items())
+    return ", ".join(
+        f"{look.unmarked(name)} {look.unmarked(short(value))}" for name, value in trial.params.items()
+    )
 
 
 def take_file() -> None:
@@ -412,7 +416,7 @@ def new_sweep() -> None:
             plan = read_plan(text or "", PRESETS[preset])
             proposed = name_in(text or "")
         except SettingsError as error:
-            st.error(unmarked(str(error)))
+            st.error(look.unmarked(str(error)))
             return
         name = st.text_input(
             "Name", proposed or "my first sweep", max_chars=80, key="sweeps-name", persist_state="session"
@@ -431,7 +435,7 @@ def new_sweep() -> None:
             try:
                 made = sweep.begin(text, name.strip(), PRESETS[preset], trials=trials, sample=sample)
             except (SettingsError, OSError) as error:
-                st.error(unmarked(str(error)))
+                st.error(look.unmarked(str(error)))
                 return
             start(made)
             all_sweeps.clear()
@@ -451,18 +455,13 @@ def say(plan: Plan, trials: int) -> None:
     )
     if plan.left_out:
         st.caption(
-            f"{len(plan.left_out)} combinations are left out, for they cannot be trained: {unmarked('; '.join(plan.left_out[:3]))}"
+            f"{len(plan.left_out)} combinations are left out, for they cannot be trained: {look.unmarked('; '.join(plan.left_out[:3]))}"
         )
-
-
-def unmarked(text: str) -> str:
-    """A text that somebody typed, not to be taken for markup."""
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+-.!|<>~$:" else sign for sign in text)
 
 
 look.header("train/sweeps")
 if said := st.session_state.pop("sweeps-said", None):
-    st.error(unmarked(said))
+    st.error(look.unmarked(said))
 known = {one.name: one for one in all_sweeps()}
 if not known:
     with look.empty_state(
