@@ -62,7 +62,7 @@ def even(gray: np.ndarray, shrink: float = 1.0) -> Evened:
     skew = _skew(small)
     grain = np.median(cv2.absdiff(picture[::4, ::4], smooth[::4, ::4]))
     gradient = cv2.morphologyEx(smooth, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    if grain > _GRAINY:
+    if grain > _GRAINY and max(height, width) > _LONG_SIDE // 2:  # in less, strokes are as fine as the grain
         smooth = cv2.GaussianBlur(smooth, (9, 9), _AVERAGED)
     square = np.ones((_WIDEST, _WIDEST), np.uint8)
     # What is too wide for a stroke keeps its own level up to its very edge, and so do gradients and shadows.

@@ -26,6 +26,7 @@ _BAR = 0.65  # the same where the taller is a bar
 _STEEPEST = np.tan(np.deg2rad(26.0))  # slope of a line of digits
 _THIN = 0.25  # of the box around it: pixels of ink in a frame
 _HOLLOW = 0.05  # share of ink in the middle of a frame
+_TIGHT = 0.5  # of the picture's height: where digits are as high, it shows hardly more than a number
 _CLOSE, _LEVEL = 0.5, 0.25  # heights beside and above: where a digit may lie that the picture's edge cuts
 _PIECE = 8  # pixels of ink in a piece of a digit, at least
 _FINEST = 0.02  # of its size: thickness of a stroke
@@ -128,7 +129,9 @@ def group_strokes(strokes: Strokes) -> list[list[np.ndarray]]:
         np.array([(of[p] * strokes.pixels[p]).sum() / strokes.pixels[p].sum() for p in pieces])
         for of in (strokes.strength, strokes.sharpness, strokes.thickness)
     ]
-    cut = np.array([(edges[p] > 0).any() for p in pieces])
+    # A tight crop's edges do cut digits.
+    loose = whole.any() and tall[whole].max() < _TIGHT * height
+    cut = np.array([loose and (edges[p] > 0).any() for p in pieces])
     together = _components(_neighbours(boxes, alike, cut))
     groups = [[pieces[i] for i in np.flatnonzero(together == one)] for one in np.unique(together)]
     if whole.any():  # what the edge of the picture cuts may belong to a number, and is none by itself
