@@ -42,7 +42,7 @@ PHOTO: Final = Screen(
     "read/photo",
     "Photo",
     ":material/photo_camera:",
-    "Bring a photo, a scan or a PDF. Every number on it is found, read and explained, and you can take the list along.",
+    "Bring a photo, a scan or a PDF. Every number on it is found, read and explained.",
 )
 
 LAUNCH: Final = Screen(
@@ -56,7 +56,7 @@ RUNS: Final = Screen(
     "train/runs",
     "Runs",
     ":material/monitoring:",
-    "Every training that was recorded: find them, compare how they learned and what they misread, and take the best one along.",
+    "Every training so far: compare how they learned and what they misread, and take the best along.",
 )
 
 SWEEPS: Final = Screen(

@@ -58,9 +58,14 @@ show_live_reading()
 digits.offer_all()
 
 doors = [screen for screen in sitemap.screens() if screen is not sitemap.HOME]
-for column, door in zip(st.columns(min(3, len(doors))) * len(doors) if doors else [], doors, strict=False):
+cells = [
+    cell for _ in range(0, len(doors), 3) for cell in st.columns(3)
+]  # row by row, so that rows stay level
+for column, door in zip(cells, doors, strict=False):
     name = f"door-{door.path.replace('/', '-')}"
-    with column.container(border=True, horizontal=True, vertical_alignment="center", key=name):
+    with column.container(
+        border=True, horizontal=True, vertical_alignment="center", height="stretch", key=name
+    ):
         st.page_link(door.file, label=f"**{door.title}**", icon=door.icon, width="content")
         st.caption(door.purpose)
 
