@@ -329,7 +329,7 @@ def name_in(text: str) -> str:
 
 
 def _parsed(text: str, source: str) -> dict[str, Any]:
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     try:
         values = yaml.safe_load(text)

@@ -149,8 +149,9 @@ def rows(runs: Sequence[Run], columns: Sequence[str], baseline: Run | None) -> l
                 row[name] = known.get(name)
             if baseline and is_score(name) and name.startswith("best."):
                 ours, theirs = known.get(name), base.get(name)
-                both = isinstance(ours, float) and isinstance(theirs, float)
-                row[f"Δ {name}"] = 100 * (ours - theirs) if both else None  # type: ignore[operator]
+                row[f"Δ {name}"] = (
+                    100 * (ours - theirs) if isinstance(ours, float) and isinstance(theirs, float) else None
+                )
         table.append(row)
     return table
 

@@ -102,28 +102,19 @@ def _figures(now: Progress) -> None:
 
 def _loss(now: Progress) -> go.Figure:
     figure = go.Figure()
-    figure.add_scatter(
-        x=now.steps,
-        y=now.losses,
-        name="each step",
-        line={"color": "rgba(99, 89, 210, 0.3)", "width": 1},
-        hovertemplate="step %{x:,}: %{y:.4f}<extra></extra>",
-    )
-    figure.add_scatter(
-        x=now.steps,
-        y=now.smoothed,
-        name="smoothed",
-        line={"color": "#6359d2", "width": 2.5},
-        hovertemplate="step %{x:,}: %{y:.4f}<extra>smoothed</extra>",
-    )
-    figure.add_scatter(
-        x=now.steps,
-        y=now.rates,
-        name="learning rate",
-        yaxis="y2",
-        line={"color": "#7a6813", "width": 1.5, "dash": "dot"},
-        hovertemplate="step %{x:,}: %{y:.2g}<extra>learning rate</extra>",
-    )
+    for name, values, line, axis in (
+        ("each step", now.losses, {"color": "rgba(99, 89, 210, 0.3)", "width": 1}, "y"),
+        ("smoothed", now.smoothed, {"color": "#6359d2", "width": 2.5}, "y"),
+        ("learning rate", now.rates, {"color": "#7a6813", "width": 1.5, "dash": "dot"}, "y2"),
+    ):
+        figure.add_scatter(
+            x=now.steps,
+            y=values,
+            name=name,
+            yaxis=axis,
+            line=line,
+            hovertemplate="step %{x:,}: %{y:.3g}<extra>" + name + "</extra>",
+        )
     figure.update_layout(
         title_text="Loss",
         xaxis_title_text="step",

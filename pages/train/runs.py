@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import streamlit as st
@@ -39,10 +39,10 @@ def say_empty() -> None:
         )
 
 
-def attempt(action: object, *arguments: object) -> None:
+def attempt(action: Callable[..., object], *arguments: object) -> None:
     """Do something to the store; what is wrong with it is said on the page."""
     try:
-        action(*arguments)  # type: ignore[operator]
+        action(*arguments)
     except StoreError as error:
         st.session_state["runs-said"] = str(error)
     runs.changed()

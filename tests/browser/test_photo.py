@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from core.reading.palette import position_rgb
 from tests.browser.conftest import OpenTab, Server
@@ -20,11 +20,11 @@ FIRST = draw("407", size=(480, 640), height=70, at=(300, 200), paper=230, ink=30
 SECOND = draw("25", size=(480, 640), height=90, at=(100, 100), paper=230, ink=30)
 
 
-def file(gray: np.ndarray, name: str, kind: str = "PNG") -> dict[str, object]:
+def file(gray: np.ndarray, name: str, kind: str = "PNG") -> FilePayload:
     """As the browser's file chooser hands it over."""
     data = io.BytesIO()
     Image.fromarray(gray).save(data, kind)
-    return {"name": name, "mimeType": f"image/{kind.lower()}", "buffer": data.getvalue()}
+    return FilePayload(name=name, mimeType=f"image/{kind.lower()}", buffer=data.getvalue())
 
 
 def open_photo(open_tab: OpenTab, app: Server, **looks: object) -> Page:
@@ -36,8 +36,8 @@ def open_photo(open_tab: OpenTab, app: Server, **looks: object) -> Page:
     return page
 
 
-def bring(page: Page, *files: dict[str, object]) -> None:
-    page.locator("input[type=file]").first.set_input_files(list(files))  # type: ignore[arg-type]
+def bring(page: Page, *files: FilePayload) -> None:
+    page.locator("input[type=file]").first.set_input_files(list(files))
 
 
 def marked(page: Page) -> Locator:
@@ -159,7 +159,7 @@ def test_a_picture_in_the_clipboard_can_be_pasted(open_tab: OpenTab, app: Server
     line = page.get_by_test_id("stChatInputTextArea")
     expect(line).to_be_visible()
     settle(page)
-    data = list(bytes(file(FIRST.gray, "image.png")["buffer"]))  # type: ignore[call-overload]
+    data = list(bytes(file(FIRST.gray, "image.png")["buffer"]))
     line.evaluate(
         """(line, data) => {
             const clipboard = new DataTransfer();

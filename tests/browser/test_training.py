@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.conftest import OpenTab, Server, run_app
 from tests.conftest import ROOT
@@ -62,8 +62,9 @@ def open_training(open_tab: OpenTab, server: Server, job: str = "", **look: obje
 def launch(page: Page, name: str, settings: dict[str, dict[str, object]]) -> str:
     """Fill the form from a file, name the run, press Train; the job's id."""
     page.get_by_role("button", name="JSON").click()
-    file = {"name": "tiny.json", "mimeType": "application/json", "buffer": json.dumps(settings).encode()}
-    page.locator(".st-key-train-file input[type=file]").set_input_files(file)  # type: ignore[arg-type]
+    content = json.dumps(settings).encode()
+    file = FilePayload(name="tiny.json", mimeType="application/json", buffer=content)
+    page.locator(".st-key-train-file input[type=file]").set_input_files(file)
     expect(page.get_by_role("spinbutton", name="Height", exact=True)).to_have_value(
         str(settings["canvas"]["height"])
     )
@@ -90,7 +91,8 @@ def step(page: Page) -> int:
 
 def points(page: Page) -> int:
     """How many points the curve of the loss has in the page."""
-    return page.evaluate("document.querySelector('.live-chart')?.data?.[0]?.x?.length ?? 0")  # type: ignore[no-any-return]
+    count: int = page.evaluate("document.querySelector('.live-chart')?.data?.[0]?.x?.length ?? 0")
+    return count
 
 
 def state(page: Page, words: str) -> None:
