@@ -115,6 +115,7 @@ def test_a_training_is_shown_as_what_became_of_it(state: str, tmp_path: Path) ->
     assert f"\\<i\\>{state}\\</i\\>" in words, "a name is no markup"
     figures = {metric.label: metric.value for metric in app.metric}
     assert figures["Exact match, clean"] == "50.0%" and figures["Exact match, camera"] == "25.0%"
+    assert "Time left" not in figures, "nothing is left to what has ended"
     assert ("its last words" in "".join(code.value for code in app.code)) == (state in ("failed", "died"))
     assert ("the disk is full" in words) == (state == "failed")
     assert any(button.label == "Go on" for button in app.button) == (state != "finished")

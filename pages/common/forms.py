@@ -34,10 +34,13 @@ def fill(key: str, settings: RunSettings) -> None:
 
 
 def _group(key: str, settings: type[Settings]) -> dict[str, Any]:
-    columns = st.columns(3)
+    fields = settings.model_fields
+    cells = [
+        cell for _ in range(0, len(fields), 3) for cell in st.columns(3)
+    ]  # row by row: a phone keeps the order
     values = {}
-    for index, (name, field) in enumerate(settings.model_fields.items()):
-        with columns[index % 3]:
+    for cell, (name, field) in zip(cells, fields.items(), strict=False):
+        with cell:
             values[name] = _widget(f"{key}.{name}", name, field)
     return values
 

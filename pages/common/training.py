@@ -24,15 +24,15 @@ _COLOURS: Final = {"clean": "#129390", "camera": "#d46b01", "mnist": "#6359d2"}
 _NAMES: Final = {"clean": "clean canvases", "camera": "camera-like canvases", "mnist": "MNIST digits"}
 
 
-def show_training(folder: Path, *, key: str) -> None:
-    """Everything of one training, as its files say it at this moment."""
+def show_training(folder: Path, *, key: str, alive: bool) -> None:
+    """Everything of one training, as its files say it at this moment; time is left to one that is `alive`."""
     now = progress(folder)
     if now.settings is None or not now.step:
         st.caption(
             "It is getting ready: the digits are loaded, and simulated camera frames searched if the settings ask for them."
         )
         return
-    _figures(now)
+    _figures(now, alive=alive)
     st.progress(min(now.step / now.total, 1.0), text=f"step {now.step:,} of {now.total:,}")
     left, right = st.columns(2, gap="medium")
     with left:
@@ -89,15 +89,17 @@ def _one(watched: Watched, row: int, settings: RunSettings) -> None:
     )
 
 
-def _figures(now: Progress) -> None:
+def _figures(now: Progress, *, alive: bool) -> None:
     figures = {"Loss": f"{now.smoothed[-1]:.3f}" if now.smoothed else "–"}
     for name, values in now.scores.items():
         if name in _NAMES and isfinite(values[-1]):
             figures[f"Exact match, {name}"] = f"{values[-1]:.1%}"
     figures["Images a second"] = f"{now.images_per_second:,.0f}" if now.images_per_second else "–"
-    figures["Time left"] = _spoken(now.seconds_left) if now.step < now.total else "–"
-    for column, (name, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
-        column.metric(name, value)
+    if alive:
+        figures["Time left"] = _spoken(now.seconds_left)
+    with st.container(horizontal=True, gap="large"):
+        for name, value in figures.items():
+            st.metric(name, value, width="content")
 
 
 def _loss(now: Progress) -> go.Figure:
@@ -124,7 +126,10 @@ def _loss(now: Progress) -> go.Figure:
             "side": "right",
             "showgrid": False,
             "rangemode": "tozero",
-            "tickformat": "~g",
+            "tickformat": "~e",
+            "automargin": True,
+            "nticks": 4,
+            "tickmode": "auto",  # not at the places of the loss, which are uneven
         },
     )
     return figure

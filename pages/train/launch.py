@@ -61,10 +61,12 @@ def show_estimate(settings: RunSettings) -> None:
     """Parameters, memory and time, beside the form."""
     expected = estimated(settings.model_dump_json())
     minutes = expected.seconds / 60
-    parameters, memory, duration = st.columns(3)
-    parameters.metric("Parameters", f"{expected.parameters:,}")
-    memory.metric("Memory, about", f"{expected.memory / 2**20:,.0f} MB")
-    duration.metric("Time, about", f"{minutes / 60:.1f} h" if minutes > 90 else f"{minutes:.1f} min")
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Parameters", f"{expected.parameters:,}", width="content")
+        st.metric("Memory, about", f"{expected.memory / 2**20:,.0f} MB", width="content")
+        st.metric(
+            "Time, about", f"{minutes / 60:.1f} h" if minutes > 90 else f"{minutes:.1f} min", width="content"
+        )
     searching = (
         " Searching simulated camera frames comes first and takes minutes."
         if settings.canvas.found_share
@@ -120,7 +122,7 @@ def follow() -> None:
         if job.message:
             st.error(look.unmarked(job.message))
         st.code(job.last_lines() or "It printed nothing.", language=None)
-    show_training(job.folder, key=f"training-{job.id}")
+    show_training(job.folder, key=f"training-{job.id}", alive=job.alive)
 
 
 def controls(job: jobs.Job) -> None:
