@@ -66,11 +66,55 @@ SWEEPS: Final = Screen(
     "Try many settings in one go, and see which of them matter and what accuracy costs.",
 )
 
+DATA: Final = Screen(
+    "understand/data",
+    "Digits",
+    ":material/grid_view:",
+    "All the handwritten digits that models learn from and are tested on: typical, hard, and wrongly labelled ones.",
+)
+
+CANVASES: Final = Screen(
+    "understand/canvases",
+    "Canvases",
+    ":material/wallpaper:",
+    "The pictures of numbers that training makes as it goes, with every setting live.",
+)
+
+ATTENTION: Final = Screen(
+    "understand/attention",
+    "Attention",
+    ":material/visibility:",
+    "Look into every layer and head, ask what would happen if, and measure how far the maps can be believed.",
+)
+
+ANALYSIS: Final = Screen(
+    "understand/analysis",
+    "Analysis",
+    ":material/troubleshoot:",
+    "What a model gets right and wrong, how well it knows it, and where its time goes.",
+)
+
+WALK: Final = Screen(
+    "learn/walk",
+    "How it works",
+    ":material/route:",
+    "Follow your own number through the model, from its pixels to the digits that are read.",
+)
+
+NOTEBOOK: Final = Screen(
+    "learn/notebook",
+    "Notebook",
+    ":material/menu_book:",
+    "The Vision Transformer step by step, in code that runs.",
+)
+
 # A page is listed here once its file exists (a test compares the two); the folder is the section's.
 SECTIONS: Final[dict[str, list[Screen]]] = {
     "Start": [HOME],
     "Read": [DRAW, WEBCAM, PHOTO],
     "Train": [LAUNCH, RUNS, SWEEPS],
+    "Understand": [DATA, CANVASES, ATTENTION, ANALYSIS],
+    "Learn": [WALK, NOTEBOOK],
 }
 
 

@@ -1,0 +1,5 @@
+"""Analysis: what a checkpoint gets right and wrong, and how well it knows it."""
+
+from pages.common import look
+
+look.header("understand/analysis")
