@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -60,7 +60,7 @@ class Scores:
 
 def read_canvases(model: Model, tiles: Tiles, settings: CanvasSettings, count: int, seed: int) -> Readings:
     """`count` canvases, made from these tiles, read greedily."""
-    return _read(
+    return read_strips(
         model,
         (
             (strip(batch.pictures, batch.extents), _texts(batch.labels, batch.lengths))
@@ -89,7 +89,25 @@ def read_digits(model: Model, digits: Digits, settings: CanvasSettings) -> Readi
                 [str(label) for label in digits.labels[start : start + 500]],
             )
 
-    return _read(model, batches())
+    return read_strips(model, batches())
+
+
+def read_strips(model: Model, batches: Iterable[tuple[Float[Tensor, "b 1 h w"], list[str]]]) -> Readings:
+    """Batches of strips and what is written on them, read greedily."""
+    logits, tokens, truths = [], [], []
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for strips, texts in batches:
+            output = model.read(strips)
+            logits.append(output.logits)
+            tokens.append(output.tokens)
+            truths += texts
+    model.train(was_training)
+    longest = max(batch.shape[1] for batch in tokens)
+    all_tokens = torch.cat([F.pad(batch, (0, longest - batch.shape[1]), value=vocab.PAD) for batch in tokens])
+    all_logits = torch.cat([F.pad(batch, (0, 0, 0, longest - batch.shape[1])) for batch in logits])
+    return Readings([vocab.text(row) for row in all_tokens.tolist()], truths, all_logits, all_tokens)
 
 
 def score(readings: Readings, calibration: float = 1.0) -> Scores:
@@ -162,20 +180,3 @@ def _texts(labels: Tensor, lengths: Tensor) -> list[str]:
     return [
         "".join(map(str, row[:length])) for row, length in zip(labels.tolist(), lengths.tolist(), strict=True)
     ]
-
-
-def _read(model: Model, batches: Iterator[tuple[Tensor, list[str]]]) -> Readings:
-    logits, tokens, truths = [], [], []
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode():
-        for strips, texts in batches:
-            output = model.read(strips)
-            logits.append(output.logits)
-            tokens.append(output.tokens)
-            truths += texts
-    model.train(was_training)
-    longest = max(batch.shape[1] for batch in tokens)
-    all_tokens = torch.cat([F.pad(batch, (0, longest - batch.shape[1]), value=vocab.PAD) for batch in tokens])
-    all_logits = torch.cat([F.pad(batch, (0, 0, 0, longest - batch.shape[1])) for batch in logits])
-    return Readings([vocab.text(row) for row in all_tokens.tolist()], truths, all_logits, all_tokens)
