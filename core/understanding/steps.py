@@ -1,0 +1,222 @@
+"""A reading in, every tensor on its way from pixels to digits out, stage by stage, made by the model's own modules."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from core import vocab
+from core.data.strip import strip
+from core.model.attention import Attention
+from core.model.encoder import Encoder, EncoderLayer
+from core.model.number_transformer import NumberTransformer
+from core.reading.reader import Reader
+from core.reading.reading import Reading
+
+
+@dataclass(frozen=True)
+class AttentionStep:
+    """Self-attention of one layer in its parts (Vaswani et al. 2017, arXiv:1706.03762): weights = softmax(scores)."""
+
+    queries: Float[Tensor, "1 heads t c"]
+    keys: Float[Tensor, "1 heads t c"]
+    values: Float[Tensor, "1 heads t c"]
+    scores: Float[Tensor, "1 heads t t"]
+    """queries @ keys, times `scale`; any range."""
+    weights: Float[Tensor, "1 heads t t"]
+    """As the layer returns them: 0 to 1, each row sums to 1."""
+    change: Float[Tensor, "1 t d"]
+    """What attention adds to each token: the weighted values of all heads, mixed."""
+    scale: float
+    """1 / sqrt(c), over the attention temperature of the settings."""
+
+
+@dataclass(frozen=True)
+class LayerStep:
+    """One layer of the encoder: after = before + attention.change + ffn_change."""
+
+    before: Float[Tensor, "1 t d"]
+    normed: Float[Tensor, "1 t d"]
+    """`before` behind the first norm: what queries, keys and values are made of."""
+    attention: AttentionStep
+    ffn_change: Float[Tensor, "1 t d"]
+    """What the feed-forward part adds to each token."""
+    after: Float[Tensor, "1 t d"]
+    """As the layer returns it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One token that is read: a step of the decoder, or the one answer of the digit model."""
+
+    so_far: tuple[str, ...]
+    """What the decoder is fed, as a person reads it: "start", then the digits before."""
+    self_attention: Float[Tensor, "layers heads q"] | None
+    """From this step to what it is fed, each head's weights sum to 1; None from the digit model."""
+    cross_attention: Float[Tensor, "layers heads patches"]
+    """From this step to the patches. In the digit model, those of its summary token, which keeps a part to itself."""
+    logits: Float[Tensor, " classes"]
+    """One for each of `vocab.NAMES`; any range."""
+    probabilities: Float[Tensor, " classes"]
+    """softmax(logits / calibration)."""
+    token: int
+    """What is read: a digit, or `vocab.EOS`."""
+    box: Float[Tensor, " 4"] | None
+    """Left, top, right and bottom as shares of the strip; None from the digit model and for the end."""
+    forced: bool
+    """Whether it is the end because the model reads no longer numbers, whatever the logits say."""
+
+    @property
+    def name(self) -> str:
+        """The token as a person reads it: a digit or "end"."""
+        return vocab.NAMES[self.token]
+
+    @property
+    def probability(self) -> float:
+        """Of the token, calibrated, 0 to 1."""
+        return float(self.probabilities[self.token])
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A reading's way through the model. The 1 in front of the shapes is the batch, as in the code."""
+
+    strip: Float[Tensor, "1 1 h w"]
+    """Ink on nothing, 0 to 1."""
+    patches: Float[Tensor, "rows columns side side"]
+    """The strip, cut up; 0 to 1."""
+    stem: Float[Tensor, "1 d rows columns"]
+    """A vector for each patch."""
+    embedded: Float[Tensor, "1 p d"]
+    """The same, patches in a row: line by line, from the left."""
+    positions: Float[Tensor, "p d"]
+    """What is added to say where each patch stands."""
+    entering: Float[Tensor, "1 t d"]
+    """embedded + positions; of the digit model, behind its summary token."""
+    layers: tuple[LayerStep, ...]
+    memory: Float[Tensor, "1 t d"]
+    """The tokens that leave the encoder, behind its last norm."""
+    answers: tuple[Answer, ...]
+    """The last is the end; the digit model gives one."""
+    calibration: float
+    """The temperature of the probabilities (Guo et al. 2017, arXiv:1706.04599)."""
+    has_summary: bool
+    """Whether token 0 is the digit model's summary, and patch n therefore token n + 1."""
+
+    @property
+    def text(self) -> str:
+        """What is read."""
+        return vocab.text([answer.token for answer in self.answers])
+
+    @property
+    def probability(self) -> float:
+        """That the whole text is right: the product over the answers, the number model's end included."""
+        product = 1.0
+        for answer in self.answers:
+            product *= answer.probability
+        return product
+
+
+def walk(reader: Reader, reading: Reading) -> Walk:
+    """Follow what `reader` has read once more, and keep everything. Raises `ValueError` where no ink was found."""
+    if reading.box is None:
+        raise ValueError(
+            "the picture holds no ink, so the model was not asked; walk with a picture of a number"
+        )
+    model = reader.model
+    seen = torch.from_numpy(reading.strip)[None, None]
+    size, stride = reader.settings.model.patch_size, reader.settings.model.stride
+    with torch.inference_mode():
+        stem = model.encoder.stem(seen)
+        embedded = rearrange(stem, "b d rows columns -> b (rows columns) d")
+        entering, layers, memory = _encode(model.encoder, embedded + model.encoder.positions)
+        return Walk(
+            strip=seen,
+            patches=seen[0, 0].unfold(0, size, stride).unfold(1, size, stride),
+            stem=stem,
+            embedded=embedded,
+            positions=model.encoder.positions.detach(),
+            entering=entering,
+            layers=layers,
+            memory=memory,
+            answers=_answers(reader, seen),
+            calibration=reader.calibration,
+            has_summary=model.encoder.summary is not None,
+        )
+
+
+def source(reader: Reader, stage: str) -> str:
+    """The very lines of ours that do a stage. Raises `ValueError` for an unknown one, and names those that there are."""
+    model = reader.model
+    places = {
+        "strip": strip,
+        "stem": type(model.encoder.stem).forward,
+        "encoder": Encoder.forward,
+        "keys and values": Attention.keys_values,
+        "attention": Attention._mix,
+        "layer": EncoderLayer.forward,
+        "read": type(model).read if isinstance(model, NumberTransformer) else type(model).forward,
+        "calibration": Reader._digits,
+    }
+    if stage not in places:
+        raise ValueError(f"stage ({stage!r}) is unknown; choose one of: {', '.join(places)}")
+    return textwrap.dedent(inspect.getsource(places[stage])).rstrip()
+
+
+def _encode(
+    encoder: Encoder, placed: Float[Tensor, "1 p d"]
+) -> tuple[Float[Tensor, "1 t d"], tuple[LayerStep, ...], Float[Tensor, "1 t d"]]:
+    """What enters the layers, each layer, and what leaves them."""
+    x = entering = placed if encoder.summary is None else torch.cat([encoder.summary, placed], dim=1)
+    layers = []
+    for layer in encoder.layers:
+        assert isinstance(layer, EncoderLayer)
+        step = _layer(layer, x)
+        layers.append(step)
+        x = step.after
+    return entering, tuple(layers), encoder.norm(x)
+
+
+def _layer(layer: EncoderLayer, x: Float[Tensor, "1 t d"]) -> LayerStep:
+    normed = layer.attention_norm(x)
+    after, _ = layer(x)
+    attention = attention_step(layer.attention, normed)
+    return LayerStep(x, normed, attention, layer.ffn(layer.ffn_norm(x + attention.change)), after)
+
+
+def attention_step(attention: Attention, x: Float[Tensor, "1 t d"]) -> AttentionStep:
+    """Self-attention among the tokens x, in its parts: the scores are written out here, the weights are the module's own."""
+    keys, values = looked_at = attention.keys_values(x)
+    queries = rearrange(attention.query(x), "b t (heads c) -> b heads t c", heads=attention.heads)
+    scores = queries @ keys.transpose(-2, -1) * attention.scale
+    change, weights = attention(x, looked_at, with_weights=True)
+    assert weights is not None
+    return AttentionStep(queries, keys, values, scores, weights, change, attention.scale)
+
+
+def _answers(reader: Reader, seen: Float[Tensor, "1 1 h w"]) -> tuple[Answer, ...]:
+    """The model reads as it always does; what it returns is sorted by step."""
+    model = reader.model
+    output = model.read(seen, with_weights=True)
+    tokens = output.tokens[0].tolist()
+    cross = torch.stack(output.attentions.cross)[:, 0]
+    back = torch.stack(output.attentions.decoder)[:, 0] if output.attentions.decoder else None
+    return tuple(
+        Answer(
+            so_far=("start", *map(str, tokens[:step])) if back is not None else (),
+            self_attention=back[:, :, step, : step + 1] if back is not None else None,
+            cross_attention=cross[:, :, step],
+            logits=output.logits[0, step],
+            probabilities=(output.logits[0, step] / reader.calibration).softmax(-1),
+            token=token,
+            box=output.boxes[0, step] if output.boxes is not None and token < vocab.EOS else None,
+            forced=isinstance(model, NumberTransformer) and step == model.longest,
+        )
+        for step, token in enumerate(tokens)
+    )
