@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from core import vocab
@@ -73,23 +74,27 @@ def read_canvases(model: Model, tiles: Tiles, settings: CanvasSettings, count: i
 
 
 def read_digits(model: Model, digits: Digits, settings: CanvasSettings) -> Readings:
-    """MNIST digits as they are, in the middle of a strip; scaled down where the strip is smaller than they are."""
+    """MNIST digits as they are, read greedily."""
+    strips = digit_strips(digits, settings)
+    return read_strips(model, ((some, [str(label) for label in labels]) for some, labels in strips))
+
+
+def digit_strips(
+    digits: Digits, settings: CanvasSettings
+) -> Iterator[tuple[Float[Tensor, "b 1 h w"], UInt8[np.ndarray, " b"]]]:
+    """Batches of MNIST digits as they are, in the middle of a strip, and their labels.
+
+    They are scaled down where the strip is smaller than they are.
+    """
     images = torch.from_numpy(digits.images)
     side = min(SIDE, settings.height, settings.width)
     left, top = (settings.width - side) // 2, (settings.height - side) // 2
     margins = (left, settings.width - side - left, top, settings.height - side - top)
-
-    def batches() -> Iterator[tuple[Tensor, list[str]]]:
-        for start in range(0, len(images), 500):
-            pictures = images[start : start + 500, None].float() / 255
-            if side < SIDE:
-                pictures = F.interpolate(pictures, size=(side, side), mode="area")
-            yield (
-                strip(F.pad(pictures, margins)),
-                [str(label) for label in digits.labels[start : start + 500]],
-            )
-
-    return read_strips(model, batches())
+    for start in range(0, len(images), 500):
+        pictures = images[start : start + 500, None].float() / 255
+        if side < SIDE:
+            pictures = F.interpolate(pictures, size=(side, side), mode="area")
+        yield strip(F.pad(pictures, margins)), digits.labels[start : start + 500]
 
 
 def read_strips(model: Model, batches: Iterable[tuple[Float[Tensor, "b 1 h w"], list[str]]]) -> Readings:
