@@ -77,7 +77,7 @@ def draw_found(
     line = max(round(min(picture.shape[:2]) / 240), 1)
     outlines = []
     for reading, _, weights in found:
-        boxes = [_box_on_strip(digit.box, reading) for digit in reading.digits]
+        boxes = [box_on_strip(digit.box, reading) for digit in reading.digits]
         left, top, right, bottom = np.add(boxes, (-1, -1, 1, 1)).T
         around = (float(left.min()), float(top.min()), float(right.max()), float(bottom.max()))
         if strength > 0:
@@ -140,7 +140,7 @@ def png(rgb: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _box_on_strip(box: Box, reading: Reading) -> Box:
+def box_on_strip(box: Box, reading: Reading) -> Box:
     """The box on the strip of which `box` is the upright one around it in the picture."""
     placement = reading.placement
     left, top, right, bottom = box

@@ -123,6 +123,23 @@ class Reader:
                 found[spot.picture_index].append(reading)
         return found
 
+    def read_strip(self, seen: np.ndarray, like: Reading) -> Reading:
+        """What the model says of another strip, HW float32 from 0 to 1, in the place of the one of `like`; with attention.
+
+        Raises `ValueError` where it is not of the model's size, or where `like` found no ink and so has no place.
+        """
+        expected = self.settings.canvas.height, self.settings.canvas.width
+        if seen.shape != expected:
+            raise ValueError(f"strip {seen.shape} is not of the model's size; bring it to {expected}")
+        if like.box is None:
+            raise ValueError("the reading is of a picture without ink; read one with a number on it first")
+        started = time.perf_counter()
+        with torch.inference_mode():
+            output = self.model.read(torch.from_numpy(seen)[None, None], with_weights=True)
+        elapsed = _milliseconds(started)
+        timings = {"prepare": 0.0, "model": elapsed, "total": elapsed}
+        return self._reading(output, seen, (like.placement, like.box, like.size), True, timings)
+
     def _nothing(self, size: tuple[int, int], started: float) -> Reading:
         """Of a picture without ink."""
         blank = np.zeros((self.settings.canvas.height, self.settings.canvas.width), np.float32)
@@ -142,23 +159,39 @@ class Reader:
                 output = self.model.read(strips, with_weights=with_attention)
             model = _milliseconds(started) / len(some) - stripped
             for row, spot in enumerate(some):
-                one = _row(output, row)
-                digits, probability = self._digits(one, spot.placement, spot.box, spot.size)
                 prepared = spot.milliseconds + stripped
                 readings.append(
-                    Reading(
-                        text="".join(str(digit.value) for digit in digits),
-                        probability=probability,
-                        digits=digits,
-                        strip=strips[row, 0].numpy(),
-                        placement=spot.placement,
-                        box=spot.box,
-                        size=spot.size,
-                        attention=self._attention(one, len(digits)) if with_attention else None,
-                        timings={"prepare": prepared, "model": model, "total": prepared + model},
+                    self._reading(
+                        _row(output, row),
+                        strips[row, 0].numpy(),
+                        (spot.placement, spot.box, spot.size),
+                        with_attention,
+                        {"prepare": prepared, "model": model, "total": prepared + model},
                     )
                 )
         return readings
+
+    def _reading(
+        self,
+        output: Output,
+        seen: np.ndarray,
+        place: tuple[Placement, Box, tuple[int, int]],
+        with_attention: bool,
+        timings: dict[str, float],
+    ) -> Reading:
+        digits, probability = self._digits(output, *place)
+        placement, box, size = place
+        return Reading(
+            text="".join(str(digit.value) for digit in digits),
+            probability=probability,
+            digits=digits,
+            strip=seen,
+            placement=placement,
+            box=box,
+            size=size,
+            attention=self._attention(output, len(digits)) if with_attention else None,
+            timings=timings,
+        )
 
     def _digits(
         self, output: Output, placement: Placement, box: Box, size: tuple[int, int]
