@@ -32,9 +32,16 @@ def example_tiles(mnist: Mnist) -> Tiles:
     return digit_tiles(mnist.split("test"))
 
 
-def example(tiles: Tiles, seed: int) -> Example:
-    """Three or four digits as a camera might see them, 160 x 640. Same seed, same picture."""
-    canvases = make_canvases(tiles, _CANVAS, 1, seed)
+def example(
+    tiles: Tiles, seed: int, *, digits: int | None = None, difficulty: float | None = None
+) -> Example:
+    """Three or four digits, or as many as told, as a camera might see them, 160 x 640. Same seed, same picture.
+
+    `difficulty` from 0 (clean ink) to 1 is that of `CanvasSettings`.
+    """
+    told = {"min_digits": digits, "max_digits": digits, "difficulty": difficulty}
+    settings = _CANVAS.model_copy(update={name: value for name, value in told.items() if value is not None})
+    canvases = make_canvases(tiles, settings, 1, seed)
     gray = (canvases.pictures[0, 0] * 255).byte().numpy()
     text = "".join(map(str, canvases.labels[0, : int(canvases.lengths[0])].tolist()))
     return Example(cv2.resize(gray, (640, 160), interpolation=cv2.INTER_CUBIC), text)

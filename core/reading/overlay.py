@@ -113,9 +113,17 @@ def strip_picture(
 
 
 def patches_picture(
-    strip: np.ndarray, model: ModelSettings, weights: dict[int, np.ndarray], *, scale: int
+    strip: np.ndarray,
+    model: ModelSettings,
+    weights: dict[int, np.ndarray],
+    *,
+    scale: int,
+    colour: tuple[int, int, int] | None = None,
 ) -> np.ndarray:
-    """As `strip_picture`, of an (h, w) float32 strip and for some positions of digits the (rows, columns) weights."""
+    """As `strip_picture`, of an (h, w) float32 strip and for some positions of digits the (rows, columns) weights.
+
+    `colour`, red, green and blue, is for attention that belongs to no position.
+    """
     height, width = strip.shape
     paper = np.full((height * scale, width * scale, 3), 255, np.float32)
     size, stride = model.patch_size * scale, model.stride * scale
@@ -124,7 +132,7 @@ def patches_picture(
         for row, column in np.ndindex(rows, columns):
             patch = paper[row * stride : row * stride + size, column * stride : column * stride + size]
             opacity = 0.75 * weight[row, column] / max(float(weight.max()), 1e-9)
-            patch += (np.array(position_rgb(index), np.float32) - patch) * opacity
+            patch += (np.array(colour or position_rgb(index), np.float32) - patch) * opacity
     ink = cv2.resize(strip, (width * scale, height * scale), interpolation=cv2.INTER_NEAREST)[..., None]
     image = (paper * (1 - 0.9 * ink)).round().astype(np.uint8)
     for row, column in np.ndindex(rows, columns):

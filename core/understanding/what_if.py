@@ -10,7 +10,7 @@ import copy
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from core import vocab
 from core.config import ModelSettings
 from core.model.attention import Attention, KeysValues
+from core.model.decoder import DecoderLayer
+from core.model.encoder import EncoderLayer
 from core.model.number_transformer import NumberTransformer
 from core.reading.overlay import box_on_strip
 from core.reading.reader import Reader
@@ -167,11 +169,11 @@ def _changed_reader(reader: Reader, change: Change) -> Reader:
     if change.masked:
         hidden = _hidden(reader, change)
         settings = reader.settings.model
-        for layer in changed.model.encoder.layers:
-            layer.attention = _Blinkered(settings, layer.attention, hidden).eval()
+        for encoding in cast(list[EncoderLayer], changed.model.encoder.layers):
+            encoding.attention = _Blinkered(settings, encoding.attention, hidden).eval()
         if isinstance(changed.model, NumberTransformer):
-            for layer in changed.model.decoder.layers:
-                layer.cross_attention = _Blinkered(settings, layer.cross_attention, hidden).eval()
+            for decoding in cast(list[DecoderLayer], changed.model.decoder.layers):
+                decoding.cross_attention = _Blinkered(settings, decoding.cross_attention, hidden).eval()
     return changed
 
 
@@ -185,7 +187,7 @@ def _without(weight: Float[Tensor, "d d"], off: list[int], heads: int) -> Float[
 def _attentions(reader: Reader, part: Part) -> list[Attention]:
     model = reader.model
     if part == "encoder":
-        return [layer.attention for layer in model.encoder.layers]
+        return [layer.attention for layer in cast(list[EncoderLayer], model.encoder.layers)]
     if not isinstance(model, NumberTransformer):
         return []
     name = "self_attention" if part == "decoder" else "cross_attention"

@@ -17,8 +17,8 @@ from core.reading.reading import on_picture
 _ALL: Final = -1
 """What the choice of a digit holds while all are shown."""
 
-_NAMES: Final[dict[Method, str]] = {"raw": "Raw", "rollout": "Rollout", "gradient": "Gradient-weighted"}
-_EXPLAINED: Final[dict[Method, str]] = {
+NAMES: Final[dict[Method, str]] = {"raw": "Raw", "rollout": "Rollout", "gradient": "Gradient-weighted"}
+EXPLAINED: Final[dict[Method, str]] = {
     "raw": "How strongly each patch counted when the model wrote the digit: the weights of one layer, as they are. "
     "From [Attention Is All You Need](https://arxiv.org/abs/1706.03762), Vaswani et al. 2017.",
     "rollout": "Follows the attention back through the encoder, where patches exchange what they know, to the patches "
@@ -78,9 +78,9 @@ def choose_look(reader: Reader, reading: Reading, *, key: str) -> Look:
             default=_ALL,
             key=f"{key}-digit",
         )
-    number = _choose("Method", range(len(METHODS)), lambda index: _NAMES[METHODS[index]], key=f"{key}-method")
+    number = _choose("Method", range(len(METHODS)), lambda index: NAMES[METHODS[index]], key=f"{key}-method")
     method = METHODS[number]
-    st.markdown(_EXPLAINED[method])
+    st.markdown(EXPLAINED[method])
     layers, heads = layer_count(reader, method), reader.settings.model.heads
     with st.container(horizontal=True, gap="medium"):
         layer = layers

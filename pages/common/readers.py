@@ -54,9 +54,9 @@ def used(kind: Kind) -> str | None:
     return st.session_state.get(f"reader-{kind}", (None, None))[1]
 
 
-def fresh_example(seed: int) -> Example:
-    """A picture made now, and what is written on it."""
-    return example(_tiles(digits.mnist().checksum), seed)
+def fresh_example(seed: int, *, count: int | None = None, difficulty: float | None = None) -> Example:
+    """A picture made now, of `count` digits if told, and what is written on it."""
+    return example(_tiles(digits.mnist().checksum), seed, digits=count, difficulty=difficulty)
 
 
 def fresh_sheet(seed: int) -> Example:
