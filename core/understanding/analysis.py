@@ -32,10 +32,10 @@ Split = Literal["validation", "test"]
 Progress = Callable[[float, str], None]
 
 CLEAN, CAMERA, ONE, NOTHING = "clean", "camera-like", "one effect", "nothing there"
-KINDS: Final = {CLEAN: 0.2, CAMERA: 0.2, ONE: 0.5, NOTHING: 0.1}
+KINDS: Final = {CLEAN: 0.15, CAMERA: 0.15, ONE: 0.6, NOTHING: 0.1}
 """What canvases are read, and their shares."""
-LEVELS: Final = ("faint", "medium", "strong")
-"""Strengths of an effect: thirds of the way from none to the strongest that training shows."""
+LEVELS: Final = ("weak", "strong")
+"""Strengths of an effect: up to half of the strongest that training shows, and above."""
 SWITCHES: Final = ("marks", "inversion", "edge")
 """Effects that are there or not, whatever their strength."""
 FEW: Final = 30
