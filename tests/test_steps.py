@@ -1,15 +1,20 @@
 """The walk through the model tells the truth: its tensors are those of the reading, and lead from one stage to the next."""
 
+import io
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from core import vocab
-from core.config import ModelSettings
+from core.config import CanvasSettings, ModelSettings, RunSettings
 from core.model.attention import Attention
+from core.model.checkpoint import Checkpoint, build
 from core.model.number_transformer import NumberTransformer
 from core.reading import Reader, Reading
-from core.understanding.steps import Walk, attention_step, source, walk
+from core.understanding.steps import Walk, as_npz, attention_step, source, stem_reach, walk
+from tests.conftest import ROOT
 from tests.drawings import draw
 
 Walked = tuple[Reader, Reading, Walk]
@@ -154,10 +159,50 @@ def test_without_ink_there_is_nothing_to_walk_with(number_reader: Reader) -> Non
 
 
 def test_the_lines_that_are_shown_are_those_that_run(number_reader: Reader, digit_reader: Reader) -> None:
-    assert "scores.softmax(dim=-1)" in source(number_reader, "attention")
-    assert "self.positions" in source(number_reader, "encoder")
-    assert "self.convolutions" in source(number_reader, "stem")
-    assert source(number_reader, "read").startswith("def read(")
-    assert "self.classify(x[:, :1])" in source(digit_reader, "read")
+    assert "scores.softmax(dim=-1)" in source(number_reader, "attention").code
+    assert "self.positions" in source(number_reader, "encoder").code
+    assert "self.convolutions" in source(number_reader, "stem").code
+    place, code = source(number_reader, "read")
+    assert code.startswith("def read(")
+    file, line = place.split(", line ")
+    assert (ROOT / file).read_text().splitlines()[int(line) - 1].strip() == code.splitlines()[0]
+    assert "self.classify(x[:, :1])" in source(digit_reader, "read").code
     with pytest.raises(ValueError, match="'magic'"):
         source(number_reader, "magic")
+
+
+@pytest.mark.parametrize("stem", [{}, {"stem": "patch", "patch_size": 4}])
+def test_a_patch_vector_is_made_from_as_many_pixels_as_is_said(stem: dict[str, Any]) -> None:
+    model = ModelSettings(dim=8, heads=2, encoder_layers=1, activation="silu", **stem)
+    settings = RunSettings(canvas=CanvasSettings(height=64, width=160), model=model)
+    reader = Reader(Checkpoint(build(settings).eval(), settings))
+    seen = torch.rand(1, 1, 64, 160, requires_grad=True)
+    rows, columns = reader.model.grid
+    reader.model.encoder.stem(seen)[0, :, rows // 2, columns // 2].sum().backward()
+    assert seen.grad is not None
+    touched = seen.grad[0, 0].abs().sum(0).nonzero()
+    assert int(touched.max() - touched.min()) + 1 == stem_reach(reader)
+
+
+def test_neighbouring_patches_have_the_most_alike_positions(number: Walked) -> None:
+    likeness = number[2].likeness(45)
+    assert likeness[2, 5] == pytest.approx(1, abs=1e-6) and likeness.argmax() == 45
+    assert likeness[2, 6] > likeness[2, 9] and likeness[1, 5] > likeness[0, 5]
+
+
+def test_shares_say_how_much_each_part_adds(number: Walked) -> None:
+    for layer in number[2].layers:
+        attention, ffn = layer.shares
+        assert attention == pytest.approx(
+            (layer.attention.change.norm(dim=-1) / layer.before.norm(dim=-1)).mean().item()
+        )
+        assert ffn > 0
+
+
+def test_all_tensors_can_be_taken_along(either: Walked) -> None:
+    _, _, way = either
+    with np.load(io.BytesIO(as_npz(way))) as kept:
+        assert np.array_equal(kept["memory"], way.memory)
+        assert np.array_equal(kept["layer2_attention_weights"], way.layers[1].attention.weights)
+        assert np.array_equal(kept["step1_logits"], way.answers[0].logits)
+        assert ("step2_self_attention" in kept) == (not way.has_summary)

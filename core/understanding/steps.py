@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import io
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from einops import rearrange
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from core import vocab
 from core.data.strip import strip
@@ -50,6 +54,13 @@ class LayerStep:
     after: Float[Tensor, "1 t d"]
     """As the layer returns it."""
 
+    @property
+    def shares(self) -> tuple[float, float]:
+        """How long what attention and what feed-forward add are, as shares of the tokens' length before; means over the tokens."""
+        length = self.before.norm(dim=-1)
+        added = (self.attention.change.norm(dim=-1) / length, self.ffn_change.norm(dim=-1) / length)
+        return added[0].mean().item(), added[1].mean().item()
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -81,6 +92,11 @@ class Answer:
     def probability(self) -> float:
         """Of the token, calibrated, 0 to 1."""
         return float(self.probabilities[self.token])
+
+    @property
+    def uncalibrated(self) -> float:
+        """Of the token, by the softmax of the logits as they are."""
+        return float(self.logits.softmax(-1)[self.token])
 
 
 @dataclass(frozen=True)
@@ -114,6 +130,11 @@ class Walk:
         """What is read."""
         return vocab.text([answer.token for answer in self.answers])
 
+    def likeness(self, patch: int) -> Float[Tensor, "rows columns"]:
+        """Cosine, -1 to 1, between the position vector of one patch and those of all."""
+        rows, columns = self.patches.shape[:2]
+        return torch.cosine_similarity(self.positions, self.positions[patch], dim=-1).reshape(rows, columns)
+
     @property
     def probability(self) -> float:
         """That the whole text is right: the product over the answers, the number model's end included."""
@@ -121,6 +142,14 @@ class Walk:
         for answer in self.answers:
             product *= answer.probability
         return product
+
+
+class Source(NamedTuple):
+    """Lines of our own code."""
+
+    place: str
+    """File and first line, such as `core/model/encoder.py, line 25`."""
+    code: str
 
 
 def walk(reader: Reader, reading: Reading) -> Walk:
@@ -151,7 +180,7 @@ def walk(reader: Reader, reading: Reading) -> Walk:
         )
 
 
-def source(reader: Reader, stage: str) -> str:
+def source(reader: Reader, stage: str) -> Source:
     """The very lines of ours that do a stage. Raises `ValueError` for an unknown one, and names those that there are."""
     model = reader.model
     places = {
@@ -162,11 +191,46 @@ def source(reader: Reader, stage: str) -> str:
         "attention": Attention._mix,
         "layer": EncoderLayer.forward,
         "read": type(model).read if isinstance(model, NumberTransformer) else type(model).forward,
-        "calibration": Reader._digits,
+        "probabilities": Reader._digits,
     }
     if stage not in places:
         raise ValueError(f"stage ({stage!r}) is unknown; choose one of: {', '.join(places)}")
-    return textwrap.dedent(inspect.getsource(places[stage])).rstrip()
+    method = inspect.unwrap(places[stage])
+    lines, first = inspect.getsourcelines(method)
+    file = Path(inspect.getfile(method)).relative_to(Path(__file__).resolve().parents[2])
+    return Source(f"{file.as_posix()}, line {first}", textwrap.dedent("".join(lines)).rstrip())
+
+
+def stem_reach(reader: Reader) -> int:
+    """The side, in pixels, of the square of the strip that one patch's vector is made from: a conv stem sees beyond the patch."""
+    reach = step = 1
+    for layer in reader.model.encoder.stem.modules():
+        if isinstance(layer, nn.Conv2d):
+            reach += (layer.kernel_size[0] - 1) * step
+            step *= layer.stride[0]
+    return reach
+
+
+def as_npz(way: Walk) -> bytes:
+    """Every tensor of a walk as a NumPy archive; `layer1_` and the like are the encoder's, `step1_` the answers'."""
+    arrays = {
+        name: getattr(way, name).numpy()
+        for name in ("strip", "patches", "stem", "embedded", "positions", "entering", "memory")
+    }
+    for number, layer in enumerate(way.layers, start=1):
+        arrays |= {
+            f"layer{number}_{name}": getattr(layer, name).numpy()
+            for name in ("before", "normed", "ffn_change", "after")
+        }
+        for name in ("queries", "keys", "values", "scores", "weights", "change"):
+            arrays[f"layer{number}_attention_{name}"] = getattr(layer.attention, name).numpy()
+    for number, answer in enumerate(way.answers, start=1):
+        for name in ("self_attention", "cross_attention", "logits", "probabilities", "box"):
+            if (value := getattr(answer, name)) is not None:
+                arrays[f"step{number}_{name}"] = value.numpy()
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
 
 
 def _encode(

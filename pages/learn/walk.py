@@ -1,5 +1,138 @@
 """How it works: one's own drawing followed through the model, stage by stage."""
 
-from pages.common import look
+from typing import Final
+
+import numpy as np
+import streamlit as st
+
+from core.reading import PictureError
+from core.reading.picture import as_rgb
+from core.understanding.steps import as_npz, walk
+from pages.common import digits, look, pad, readers
+from pages.common.walk import Chosen, grid_of, inkiest_patch, show_stage, stages
+
+_MODES: Final[dict[readers.Kind, str]] = {"number": "Number", "digit": "Single digit"}
+_EXAMPLE: Final = 19
+_STYLE: Final = """<style>
+@media (min-width: 900px) {
+  [data-testid="stColumn"]:has(.st-key-walk-yours) > div { position: sticky; top: 4.5rem; }
+}
+.walk-line { font-size: 1.35rem; margin: .2rem 0 .4rem; font-variant-numeric: tabular-nums; }
+.walk-line span { opacity: .5; padding: 0 .35rem; }
+.walk-line small { opacity: .75; padding-left: .6rem; font-size: 1rem; }
+</style>"""
+
+
+def example(kind: readers.Kind) -> np.ndarray:
+    """HW uint8: what goes through the model until something is drawn."""
+    seed = st.session_state.setdefault("walk-seed", _EXAMPLE)
+    if kind == "number":
+        return readers.fresh_example(seed).picture
+    test = digits.mnist().test
+    return np.kron(255 - test.images[seed % len(test)], np.ones((8, 8), np.uint8))
+
+
+def another() -> None:
+    """Take the next example."""
+    st.session_state["walk-seed"] += 1
+
+
+def go(by: int) -> None:
+    """One stage on, or back."""
+    st.session_state["walk-stage"] += by
+
+
+def keep(key: str, options: range, default: int) -> None:
+    """Let a control start from `default` where nothing was chosen, or what was is no longer there."""
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = default
+
 
 look.header("learn/walk")
+st.html(_STYLE)
+yours, way_through = st.columns([1, 2.1], gap="large")
+
+with yours.container(key="walk-yours"):
+    kind = st.segmented_control(
+        "What to read",
+        list(_MODES),
+        default="number",
+        format_func=_MODES.__getitem__,
+        key="walk-kind",
+        required=True,
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    reader = readers.reader_or_advice(kind)
+    if reader is None:
+        st.stop()
+    drawn = pad.drawing_pad()
+    picture = example(kind) if drawn is None else drawn
+    try:
+        reading = reader.read(picture)
+    except PictureError as error:
+        look.empty_state("This cannot be read", str(error), key="walk", icon=":material/broken_image:")
+        st.stop()
+    if drawn is None:
+        st.image(as_rgb(picture), alt="An example.", width="stretch", output_format="PNG")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("An example, until you draw a number above.", width="content")
+            st.button(
+                "Another", icon=":material/refresh:", on_click=another, key="walk-another", type="tertiary"
+            )
+    look.show_reading(reading)
+    if reading.box is None:
+        st.stop()
+    way = walk(reader, reading)
+    rows, columns = grid_of(reader)[:2]
+    layers, heads = range(1, len(way.layers) + 1), range(1, reader.settings.model.heads + 1)
+    keep("walk-patch", range(rows * columns), inkiest_patch(way))
+    keep("walk-layer", layers, 1)
+    keep("walk-head", heads, 1)
+    patch = st.slider("Patch to follow", 0, rows * columns - 1, key="walk-patch", persist_state="session")
+    with st.container(horizontal=True, gap="medium"):
+        layer = st.segmented_control(
+            "Layer", layers, key="walk-layer", required=True, persist_state="session"
+        )
+        head = st.segmented_control("Head", heads, key="walk-head", required=True, persist_state="session")
+    chosen = Chosen(patch, layer - 1, head - 1)
+
+with way_through:
+    all_stages = stages(reader)
+    keep("walk-stage", range(len(all_stages)), 0)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        whole = st.toggle("All stages below each other", key="walk-all")
+        st.download_button(
+            "All tensors (NPZ)",
+            lambda: as_npz(way),
+            f"walk-{way.text or 'nothing'}.npz",
+            "application/octet-stream",
+            icon=":material/download:",
+            key="walk-npz",
+            on_click="ignore",
+            type="tertiary",
+        )
+    if whole:
+        for number, stage in enumerate(all_stages, start=1):
+            show_stage(reader, way, stage, number, chosen)
+    else:
+        place = st.segmented_control(
+            "Stage",
+            range(len(all_stages)),
+            format_func=lambda index: f"{index + 1} {all_stages[index].name}",
+            key="walk-stage",
+            required=True,
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Back", on_click=go, args=[-1], disabled=place == 0, key="walk-back-button", shortcut="B",
+                icon=":material/arrow_back:",
+            )  # fmt: skip
+            st.button(
+                "Next", on_click=go, args=[1], disabled=place == len(all_stages) - 1, key="walk-next-button", shortcut="N",
+                icon=":material/arrow_forward:", type="primary",
+            )  # fmt: skip
+            st.caption(f"Step {place + 1} of {len(all_stages)}", width="content")
+        show_stage(reader, way, all_stages[place], place + 1, chosen)
