@@ -12,19 +12,15 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
 from benchmarks.timing import in_turns, line, median_ratio
-from core.data.frame import make_frame
 from core.data.mnist import load_mnist
-from core.data.strip import strip
 from core.reading import Reader, limit_threads
-from core.reading.crop import crop
 from core.reading.explain import patch_weights
-from core.reading.locate import prepare
 from core.reading.overlay import Found, draw_found
+from core.understanding.latency import readable_frames, tasks
 
 FRAMES, RUNS = 20, 15
 STAGES = {
@@ -61,54 +57,22 @@ def main(argv: list[str]) -> None:
 
 
 def _tasks(reader: Reader, frame: np.ndarray) -> dict[str, Callable[[], object]]:
-    """Each stage of one frame, fed with what the stage before it gave; and the whole."""
-    canvas = reader.settings.canvas
-    gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    prepared = prepare(gray)
-    (place,) = prepared.places
-    (reading,) = reader.read_all(frame)
-    weights = patch_weights(reader, reading)
-    seen = torch.from_numpy(reading.strip)[None, None]
+    """Each stage of one frame; and the whole, and the reference."""
     matrix = torch.rand(512, 512)
-
-    def make_strip() -> object:
-        picture, extents, _ = crop(gray, prepared, place, canvas.height, canvas.width)
-        return strip(torch.from_numpy(picture)[None, None], torch.tensor([extents], dtype=torch.float32))
-
-    def model(with_weights: bool) -> object:
-        with torch.inference_mode():
-            return reader.model.read(seen, with_weights=with_weights)
 
     def whole() -> object:
         found = reader.read_all(frame)
         return draw_found(frame, [Found(one, one.probability, patch_weights(reader, one)) for one in found])
 
-    return {
-        "reference": lambda: matrix @ matrix,
-        "locate": lambda: prepare(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)),
-        "strip": make_strip,
-        "without attention": lambda: model(False),
-        "read": lambda: model(True),
-        "attention": lambda: patch_weights(reader, reading),
-        "overlay": lambda: draw_found(frame, [Found(reading, reading.probability, weights)]),
-        "frame": whole,
-    }
+    return {"reference": lambda: matrix @ matrix, **tasks(reader, frame), "frame": whole}
 
 
 def _frames(reader: Reader) -> list[np.ndarray]:
-    """Clean frames in which one number of three digits is read; all three are decoded, or the time would mean nothing."""
-    digits = load_mnist().split("validation")
-    frames = []
-    for seed in range(1000):
-        frame = make_frame(digits, "clean", seed)
-        if len(frame.numbers[0][0]) == 3:
-            texts = [reading.text for reading in reader.read_all(frame.picture, with_attention=False)]
-            places = prepare(cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY)).places
-            if len(places) == len(texts) == 1 and len(texts[0]) == 3:
-                frames.append(frame.picture)
-        if len(frames) == FRAMES:
-            return frames
-    raise SystemExit("this checkpoint reads hardly any three digits; train it first")
+    """Clean frames in which one number of three digits is read."""
+    frames = readable_frames(reader, load_mnist().split("validation"), 3, FRAMES, tries=1000)
+    if len(frames) < FRAMES:
+        raise SystemExit("this checkpoint reads hardly any three digits; train it first")
+    return frames
 
 
 if __name__ == "__main__":

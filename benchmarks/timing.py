@@ -3,20 +3,8 @@
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable
 
-
-def in_turns(tasks: dict[str, Callable[[], object]], *, runs: int, warmup: int = 3) -> dict[str, list[float]]:
-    """Seconds of each run of each task: one run of each, then the next of each, and so on."""
-    seconds: dict[str, list[float]] = {name: [] for name in tasks}
-    for run in range(-warmup, runs):
-        for name, task in tasks.items():
-            started = time.perf_counter()
-            task()
-            if run >= 0:
-                seconds[name].append(time.perf_counter() - started)
-    return seconds
+from core.understanding.latency import in_turns as in_turns
 
 
 def median_ratio(first: list[float], second: list[float]) -> float:

@@ -327,7 +327,7 @@ def read_piece(checkpoint: Checkpoint, tiles: Tiles, piece: Piece) -> Seen:
 def joined(parts: Sequence[Seen]) -> Seen:
     """Pieces as one."""
     first, *others = parts
-    together = {}
+    together: dict[str, Any] = {}
     for name, value in vars(first).items():
         rest = [getattr(part, name) for part in others]
         together[name] = sum(rest, value) if isinstance(value, list) else np.concatenate([value, *rest])
