@@ -180,6 +180,11 @@ ol.way > li:not(:last-child)::after { content: "→"; position: absolute; right:
   width: 1.65rem; text-align: center; border-radius: 4px;
 }
 
+/* What was chosen from a long list stays in sight beside it. */
+@media (min-width: 900px) {
+  [data-testid="stColumn"]:has(> div .st-key-digits-chosen) { position: sticky; top: 4rem; align-self: flex-start; }
+}
+
 /* Doors to the other pages. */
 [class*="st-key-door-"] { transition: border-color .15s; gap: 0; padding: .5rem .9rem .35rem; }
 [class*="st-key-door-"]:hover { border-color: color-mix(in srgb, currentColor 45%, transparent); }
