@@ -54,6 +54,12 @@ def used(kind: Kind) -> str | None:
     return st.session_state.get(f"reader-{kind}", (None, None))[1]
 
 
+def checkpoint_path(kind: Kind) -> Path:
+    """The file that this visitor reads with."""
+    path: Path = st.session_state.get(f"reader-{kind}", (BUNDLED / f"{kind}.safetensors",))[0]
+    return path
+
+
 def fresh_example(seed: int, *, count: int | None = None, difficulty: float | None = None) -> Example:
     """A picture made now, of `count` digits if told, and what is written on it."""
     return example(_tiles(digits.mnist().checksum), seed, digits=count, difficulty=difficulty)
@@ -66,7 +72,7 @@ def fresh_sheet(seed: int) -> Example:
 
 def _reader(kind: Kind) -> Reader:
     """A checkpoint that was replaced is loaded anew."""
-    path = st.session_state.get(f"reader-{kind}", (BUNDLED / f"{kind}.safetensors",))[0]
+    path = checkpoint_path(kind)
     return _loaded(path, path.stat().st_mtime if path.exists() else 0.0)
 
 
