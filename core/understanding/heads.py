@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from core.reading.reading import Attention
 from core.understanding.what_if import Part, Patch
@@ -94,3 +95,28 @@ def _token(attention: Attention, patch: Patch) -> int:
             f"patch (row {patch.row}, column {patch.column}) does not exist; choose rows 0 to {rows - 1} and columns 0 to {columns - 1}"
         )
     return _in_front(attention) + patch.row * columns + patch.column
+
+
+def matrix_picture(weights: np.ndarray, colour: tuple[int, int, int], *, smallest: int = 160) -> np.ndarray:
+    """HWC uint8 RGB, at least `smallest` pixels wide: (q, k) weights, each a square from white (0) to `colour` (the highest)."""
+    share = (weights / max(float(weights.max()), 1e-12))[..., None]
+    image = (255 + (np.array(colour) - 255) * share).round().astype(np.uint8)
+    times = -(-smallest // weights.shape[1])
+    return image.repeat(times, 0).repeat(times, 1)
+
+
+def mosaic(pictures: list[list[np.ndarray]], captions: list[list[str]]) -> np.ndarray:
+    """HWC uint8 RGB: a sheet of pictures, a row for each layer and a column for each head, each with its words below."""
+    height, width = pictures[0][0].shape[:2]
+    gap, line = 16, 22
+    rows, columns = len(pictures), len(pictures[0])
+    sheet = Image.new(
+        "RGB", (columns * (width + gap) + gap, rows * (height + line + gap) + gap), (255, 255, 255)
+    )
+    pen = ImageDraw.Draw(sheet)
+    for layer, head in np.ndindex(rows, columns):
+        x, y = gap + head * (width + gap), gap + layer * (height + line + gap)
+        sheet.paste(Image.fromarray(pictures[layer][head]), (x, y))
+        words = f"layer {layer + 1}, head {head + 1}: {captions[layer][head]}"
+        pen.text((x, y + height + 4), words, fill=(35, 34, 43), font=ImageFont.load_default(12))
+    return np.asarray(sheet)

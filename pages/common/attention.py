@@ -67,17 +67,7 @@ def attention_of(reader: Reader, reading: Reading, rgb: np.ndarray, look: Look) 
 
 def choose_look(reader: Reader, reading: Reading, *, key: str) -> Look:
     """The controls: which digit, by which method, in which layer and head. They keep what was chosen."""
-    count = len(reading.digits)
-    digit = _ALL
-    if count > 1:
-        st.html(_coloured(f"{key}-digit", count))
-        digit = _choose(
-            "Digit",
-            range(_ALL, count),
-            lambda index: "All" if index == _ALL else reading.text[index],
-            default=_ALL,
-            key=f"{key}-digit",
-        )
+    digit = choose_digit(reading, key=f"{key}-digit")
     number = _choose("Method", range(len(METHODS)), lambda index: NAMES[METHODS[index]], key=f"{key}-method")
     method = METHODS[number]
     st.markdown(EXPLAINED[method])
@@ -88,7 +78,23 @@ def choose_look(reader: Reader, reading: Reading, *, key: str) -> Look:
             label = _layers_of(reader, method)
             layer = _choose(label, range(1, layers + 1), str, default=layers, key=f"{key}-layer-{label}")
         head = _choose("Head", range(heads + 1), lambda index: str(index or "Mean"), key=f"{key}-head")
-    return Look(None if digit == _ALL else digit, method, layer - 1, head - 1 if head else None)
+    return Look(digit, method, layer - 1, head - 1 if head else None)
+
+
+def choose_digit(reading: Reading, *, key: str, every: bool = True) -> int | None:
+    """The choice of one digit, or None for all of them where `every` offers that; it keeps what was chosen."""
+    count, first = len(reading.digits), _ALL if every else 0
+    if count == 1:
+        return None if every else 0
+    st.html(_coloured(key, count, before=-first))
+    digit = _choose(
+        "Digit",
+        range(first, count),
+        lambda index: "All" if index == _ALL else reading.text[index],
+        default=first,
+        key=key,
+    )
+    return None if digit == _ALL else digit
 
 
 def described(reading: Reading, look: Look) -> str:
@@ -168,10 +174,10 @@ def _layers_of(reader: Reader, method: Method) -> str:
     return "Decoder layer" if reader.settings.model.kind == "number" else "Encoder layer"
 
 
-def _coloured(key: str, count: int) -> str:
-    """A style sheet that writes each digit of the choice in the colour of its position."""
+def _coloured(key: str, count: int, before: int) -> str:
+    """A style sheet that writes each digit of the choice, which follow `before` others, in the colour of its position."""
     rules = "".join(
-        f".st-key-{key} [role=radio]:nth-of-type({position + 2}) p "
+        f".st-key-{key} [role=radio]:nth-of-type({position + 1 + before}) p "
         f"{{ color: {position_colour(position)}; font-weight: 600; }}"
         for position in range(count)
     )

@@ -1,5 +1,86 @@
 """Attention: every layer and head of a reading, and what it would be under other conditions."""
 
-from pages.common import look
+import streamlit as st
+
+from core.reading import Reader, Reading
+from core.reading.explain import METHODS, patch_weights
+from core.reading.overlay import strip_picture
+from core.reading.picture import as_rgb
+from pages.common import attention, head_maps, look, pictures, readers, what_if_lab
+
+_MODES: dict[readers.Kind, str] = {"number": "Number", "digit": "Single digit"}
+_KEY = "attention"
+
+
+def choose_kind() -> readers.Kind:
+    """Which of the two models."""
+    kind: readers.Kind = st.segmented_control(
+        "What to read",
+        list(_MODES),
+        default="number",
+        format_func=_MODES.__getitem__,
+        key="attention-kind",
+        required=True,
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return kind
+
+
+# Fragments: what is chosen in one part reruns that part alone.
+@st.fragment
+def look_inside(reader: Reader, reading: Reading) -> None:
+    """All layers and heads, and one patch of the encoder."""
+    patch = head_maps.choose_patch(reader, reading, key=_KEY)
+    st.header("Layers and heads", anchor=False)
+    head_maps.show_heads(reader, reading, key=_KEY, patch=patch)
+    st.header("One patch", anchor=False)
+    head_maps.show_patch(reader, reading, patch, key=_KEY)
+
+
+@st.fragment
+def show_methods(reader: Reader, reading: Reading) -> None:
+    """Three maps of the same digit, by three ways to tell where the model looked."""
+    st.header("Three ways to tell", anchor=False)
+    digit = attention.choose_digit(reading, key=f"{_KEY}-methods", every=False)
+    for column, method in zip(st.columns(len(METHODS), gap="large"), METHODS, strict=True):
+        with column.container(key=f"{_KEY}-{method}"):
+            st.markdown(f"**{attention.NAMES[method]}**")
+            weights = patch_weights(reader, reading, method)
+            st.image(
+                strip_picture(reading, reader.settings.model, weights, digit=digit),
+                alt=f"{attention.NAMES[method]}: where the model looked for the digit {reading.text[digit or 0]}",
+                width="stretch",
+                output_format="PNG",
+            )
+            st.caption(attention.EXPLAINED[method])
+
 
 look.header("understand/attention")
+kind = choose_kind()
+reader = readers.reader_or_advice(kind)
+if reader is None:
+    st.stop()
+chosen = pictures.choose_picture(reader, kind)
+if chosen is None:
+    st.stop()
+reading = chosen.reading
+picture, answer = st.columns([1.15, 1], gap="large")
+with picture.container(key=f"{_KEY}-picture"):
+    st.image(as_rgb(chosen.picture), alt="The picture that is read.", output_format="PNG")
+with answer:
+    look.show_reading(reading)
+    if chosen.written is not None:
+        right = chosen.written == reading.text
+        st.caption(
+            f"Written: {chosen.written}. " + ("Right." if right else "Misread, and worth a look inside.")
+        )
+if reading.attention is None:
+    look.empty_state(
+        "No ink here", "Choose a picture with a number on it.", key="ink", icon=":material/draw:"
+    )
+    st.stop()
+look_inside(reader, reading)
+if reading.digits:
+    show_methods(reader, reading)
+what_if_lab.show(reader, reading)
