@@ -17,6 +17,7 @@ from core.understanding.analysis import (
     Group,
     thinned,
 )
+from core.understanding.latency import STAGES, Profile
 
 _INK: Final = "#6359d2"
 _GRAY: Final = "#8a8794"  # is read on paper and on slate
@@ -243,6 +244,35 @@ def risk_coverage(analysis: Analysis) -> go.Figure:
             "tickformat": ".1%",
             "range": [-0.03 * most, 1.15 * most],
         },
+    )
+    return figure
+
+
+def latency(profile: Profile) -> go.Figure:
+    """Milliseconds of each stage of reading a frame: medians, whiskers from the 5th to the 95th percentile."""
+    stages = profile.stages[::-1]
+    figure = go.Figure()
+    figure.add_bar(
+        x=[stage.median for stage in stages],
+        y=[STAGES[stage.name] for stage in stages],
+        orientation="h",
+        error_x={
+            "type": "data", "symmetric": False, "thickness": 1.5, "width": 4, "color": _GRAY,
+            "array": [stage.high - stage.median for stage in stages],
+            "arrayminus": [stage.median - stage.low for stage in stages],
+        },
+        marker={"color": _INK, "line": {"width": 0}},
+        text=[f"{stage.median:.2f} ms" for stage in stages],
+        textposition="inside",
+        insidetextanchor="start",
+        textfont={"color": "#ffffff"},
+        hovertemplate="%{y}: %{x:.2f} ms<extra></extra>",
+    )  # fmt: skip
+    figure.update_layout(
+        title_text="One frame of 640 × 480 pixels",
+        xaxis={"title": {"text": "milliseconds on one processor thread"}, "rangemode": "tozero"},
+        showlegend=False,
+        bargap=0.3,
     )
     return figure
 

@@ -1,5 +1,165 @@
 """Analysis: what a checkpoint gets right and wrong, and how well it knows it."""
 
-from pages.common import look
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+import streamlit as st
+
+from core.data.tiles import Tiles
+from core.model.checkpoint import Checkpoint
+from core.reading import Reader
+from core.understanding.analysis import (
+    Analysis,
+    Piece,
+    Seen,
+    Split,
+    calibration_of,
+    joined,
+    plan,
+    read_piece,
+    readings_csv,
+    summarised,
+    tiles_of,
+)
+from core.understanding.latency import Profile, profile
+from pages.common import analysis_charts, digits, look, readers
+
+_MODES: Final[dict[readers.Kind, str]] = {"number": "Number", "digit": "Single digit"}
+_SIZES: Final = {500: "quick", 2000: "usual", 10000: "thorough"}
+_SPLITS: Final[dict[Split, str]] = {"validation": "Validation", "test": "Test"}
+_VIEWS: Final = ("Overview", "Where it fails", "Confusions", "Confidence", "Worst mistakes", "Time")
+_AT_ONCE: Final = 0.1  # seconds: what is there already needs no bar
+_ASKED: Final = "analysis-asked"  # in the session: what was to be analysed so far
+
+
+@st.cache_resource(show_spinner="Gathering digits …", max_entries=2)
+def _tiles(checksum: str, split: Split) -> Tiles:
+    return tiles_of(digits.mnist(), split)
+
+
+# Piece by piece, so that a visitor who leaves loses nothing, and the bar can move between them.
+@st.cache_resource(show_spinner=False, max_entries=120)
+def _read(checkpoint: tuple[str, float], piece: Piece, made_of: tuple[str, Split], _reader: Reader) -> Seen:
+    return read_piece(_as_checkpoint(_reader), _tiles(*made_of), piece)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _summarised(
+    checkpoint: tuple[str, float],
+    count: int,
+    made_of: tuple[str, Split],
+    _parts: list[Seen],
+    _calibration: float,
+) -> Analysis:
+    return summarised(joined(_parts), _calibration)
+
+
+@st.cache_data(show_spinner="Timing each stage …", max_entries=8)
+def _profile(checkpoint: tuple[str, float], _reader: Reader) -> Profile | None:
+    return profile(_reader, digits.mnist().split("validation"))
+
+
+def _as_checkpoint(reader: Reader) -> Checkpoint:
+    return Checkpoint(reader.model, reader.settings, reader.about)
+
+
+def analysed(reader: Reader, checkpoint: tuple[str, float], count: int, split: Split) -> Analysis:
+    """What this checkpoint does on so many canvases; only the first time takes long."""
+    made_of = (digits.mnist().checksum, split)
+    pieces = plan(count)
+    bar, begun = st.empty(), perf_counter()
+    parts = []
+    for number, piece in enumerate(pieces):
+        if perf_counter() - begun > _AT_ONCE:
+            bar.progress(number / len(pieces), f"Reading {count:,} canvases …")
+        parts.append(_read(checkpoint, piece, made_of, reader))
+    result = _summarised(checkpoint, count, made_of, parts, calibration_of(_as_checkpoint(reader)))
+    bar.empty()
+    return result
+
+
+def say_what_is_analysed(split: Split) -> None:
+    """What the figures are of."""
+    if split == "test":
+        st.caption(
+            "Of MNIST's **test** digits, and of letters and scribbles that no training has shown. They are for the final figure only: what is "
+            "chosen by them (a checkpoint, a setting, a threshold) is chosen to look good on them, and will be worse on anything else."
+        )
+    else:
+        st.caption(
+            "Of MNIST's **validation** digits, which no training has seen: they are for looking, comparing and choosing."
+        )
+    digits.offer_all()
+
+
+def offer_downloads(analysis: Analysis) -> None:
+    """Everything, to be taken along."""
+    with st.container(horizontal=True):
+        st.download_button(
+            "Figures (JSON)", lambda: json.dumps(analysis.to_dict(), indent=2), "analysis.json", "application/json",
+            icon=":material/download:", on_click="ignore", key="analysis-json",
+        )  # fmt: skip
+        st.download_button(
+            "Readings (CSV)", lambda: readings_csv(analysis.seen), "readings.csv", "text/csv",
+            icon=":material/download:", on_click="ignore", key="analysis-csv",
+        )  # fmt: skip
+
 
 look.header("understand/analysis")
+with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="analysis-controls"):
+    kind = st.segmented_control(
+        "Model", list(_MODES), default="number", format_func=_MODES.__getitem__, key="analysis-kind", required=True,
+        persist_state="session",
+    )  # fmt: skip
+    count = st.segmented_control(
+        "Canvases", list(_SIZES), default=2000, required=True, key="analysis-count", persist_state="session",
+        format_func=lambda size: f"{size:,} ({_SIZES[size]})",
+    )  # fmt: skip
+    split = st.segmented_control(
+        "Digits", list(_SPLITS), default="validation", required=True, key="analysis-split", persist_state="session",
+        format_func=_SPLITS.__getitem__,
+    )  # fmt: skip
+reader = readers.reader_or_advice(kind)
+if reader is None:
+    st.stop()
+path: Path = readers.checkpoint_path(kind)
+checkpoint = (str(path), path.stat().st_mtime)
+asked = st.session_state.setdefault(_ASKED, set())
+choice = (*checkpoint, count, split)
+say_what_is_analysed(split)
+if choice not in asked:
+    with look.empty_state(
+        "Nothing analysed yet",
+        f"The model reads {count:,} fresh pictures: clean ones, ones as of a camera, ones with a single effect, and ones without a number. "
+        "Then you see what it gets wrong, when, and whether it knew.",
+        key="analysis",
+        icon=":material/troubleshoot:",
+    ):
+        st.button(
+            f"Analyse {count:,} canvases", type="primary", icon=":material/play_arrow:", key="analysis-go",
+            on_click=asked.add, args=[choice],
+        )  # fmt: skip
+    st.stop()
+analysis = analysed(reader, checkpoint, count, split)
+
+view = st.segmented_control(
+    "Look at", _VIEWS, default=_VIEWS[0], required=True, key="analysis-view", persist_state="session",
+    label_visibility="collapsed",
+)  # fmt: skip
+if view == "Overview":
+    analysis_charts.show_overview(analysis)
+elif view == "Where it fails":
+    analysis_charts.show_failures(analysis)
+elif view == "Confusions":
+    analysis_charts.show_confusions(analysis)
+elif view == "Confidence":
+    analysis_charts.show_confidence(analysis)
+elif view == "Worst mistakes":
+    analysis_charts.show_worst(analysis, _as_checkpoint(reader))
+else:
+    analysis_charts.show_time(_profile(checkpoint, reader))
+offer_downloads(analysis)
