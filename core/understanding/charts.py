@@ -86,7 +86,7 @@ def by_effect(analysis: Analysis) -> go.Figure:
                 "color": [_coloured(group, _AMBER) for group in groups],
                 "symbol": ("circle-open", "circle", "diamond")[number],
                 "size": (9, 10, 10)[number],
-                "line": {"width": 2},
+                "line": {"width": (2, 0, 0)[number]},
             },
             customdata=[[order[place], *_said(group)] for place, group in found],
             hovertemplate=f"%{{customdata[0]}}, {level}: %{{x:.1%}}<br>%{{customdata[1]}}<extra></extra>",
@@ -166,26 +166,29 @@ def reliability(analysis: Analysis) -> go.Figure:
     looks = {"before": (_AMBER, "circle-open"), "after": (_INK, "circle")}
     for name, (colour, symbol) in looks.items():
         bins = analysis.reliability[name]
-        groups = [one.group for one in bins]
         figure.add_scatter(
-            x=[one.claimed for one in bins],
-            y=[group.share for group in groups],
-            error_y={**_whiskers(groups), "color": colour, "thickness": 1},
-            mode="lines+markers",
-            line={"color": colour, "width": 1},
-            marker={
-                "color": colour,
-                "symbol": symbol,
-                "size": 9,
-                "opacity": [0.4 if group.count < FEW else 1.0 for group in groups],
-            },
-            name=f"{name} calibration, ECE {analysis.calibration_error[name]:.1%}",
-            customdata=[_said(group) for group in groups],
-            hovertemplate="claimed %{x:.1%}, came true %{y:.1%}<br>%{customdata[0]}<extra></extra>",
-        )
+            x=[one.claimed for one in bins], y=[one.group.share for one in bins], mode="lines",
+            line={"color": colour, "width": 1}, opacity=0.35, hoverinfo="skip", showlegend=False,
+        )  # fmt: skip
+        for few in (True, False):
+            some = [one for one in bins if (one.group.count < FEW) == few]
+            groups = [one.group for one in some]
+            figure.add_scatter(
+                x=[one.claimed for one in some],
+                y=[group.share for group in groups],
+                error_y=None if few else {**_whiskers(groups), "color": colour},
+                mode="markers",
+                marker={"color": colour, "symbol": symbol, "size": 7 if few else 10},
+                opacity=0.35 if few else 1.0,
+                name=f"{name} calibration, ECE {analysis.calibration_error[name]:.1%}",
+                legendgroup=name,
+                showlegend=not few,
+                customdata=[_said(group) for group in groups],
+                hovertemplate="claimed %{x:.1%}, came true %{y:.1%}<br>%{customdata[0]}<extra></extra>",
+            )
         figure.add_bar(
             x=[one.claimed for one in bins],
-            y=[group.count for group in groups],
+            y=[one.group.count for one in bins],
             yaxis="y2",
             width=0.02,
             offset=-0.021 if name == "before" else 0.001,
@@ -295,7 +298,7 @@ def _add_groups(
 
 
 def _named(group: Group) -> str:
-    return f"{group.name}<br><sub>{_short(group.count)}</sub>"
+    return f"{group.name}<br><span style='font-size: 11px'>{_short(group.count)}</span>"
 
 
 def _short(count: int) -> str:

@@ -20,6 +20,7 @@ LAYOUT: Final[dict[str, Any]] = {
         "pad": {"l": 4},
     },
     "colorway": POSITION_COLOURS,
+    "modebar": {"bgcolor": "rgba(0, 0, 0, 0)", "color": "#8a8794", "activecolor": "#6359d2"},
     "xaxis": _AXIS,
     "yaxis": _AXIS,
     "margin": {"l": 4, "r": 12, "t": 44, "b": 8},

@@ -20,6 +20,12 @@ _OPENED: Final = 12
 _FIGURES: Final = ("length", "digit", "position", "height", "gap", "tilt", "together")
 
 
+_HOW_TO_READ: Final = (
+    "The small figures are how many there are. Whiskers are 95 % intervals (Wilson 1927): where they overlap, the difference may be chance. "
+    f"Groups of fewer than {FEW} are gray."
+)
+
+
 def show_overview(analysis: Analysis) -> None:
     """The figures, and exact match of each kind of canvas."""
     numbers, nothing = analysis.numbers, next(part for part in analysis.parts if part.name == NOTHING)
@@ -29,17 +35,17 @@ def show_overview(analysis: Analysis) -> None:
         ("Numbers read whole", f"{numbers.share:.1%}", "Exact match: every digit right, none too many, none missed."),
         ("Digits read right", f"{analysis.digits.share:.2%}", "The reading is laid along the number with the fewest errors."),
         ("Errors per digit", "–" if error is None else f"{error:.2%}", "Character error rate: edit distance over the digits written (Levenshtein 1966)."),
-        ("Nothing, seen as nothing", f"{nothing.share:.1%}", "Of canvases with letters, scribbles, stains or blank paper."),
+        ("Nothing there", f"{nothing.share:.1%}", "How many canvases with letters, scribbles, stains or blank paper were read as nothing."),
         ("Calibration error", f"{analysis.calibration_error['after']:.1%}", "By how much its probabilities are off, on average (ECE), after calibration."),
-        ("Answered at 99 % right", f"{coverage:.0%}", "How many pictures it could answer if no more than one answer in a hundred may be wrong."),
+        ("Coverage at 99 %", f"{coverage:.0%}", "How many pictures it could answer if no more than one answer in a hundred may be wrong."),
     )  # fmt: skip
     with st.container(horizontal=True, key="analysis-figures"):
         for label, value, meaning in figures:
-            st.metric(label, value, help=meaning, width=178)
+            st.metric(label, value, help=meaning, width=150)
     show_chart(charts.by_part(analysis), key="analysis-parts", height=330, save_as="by-kind")
     st.caption(
         "**clean**: ink as it was written. **camera-like**: light, blur, noise and other effects by chance. **one effect**: one of "
-        f"them alone. **nothing there**: no number. {_whiskers()}"
+        "them alone. **nothing there**: no number. " + _HOW_TO_READ
     )
 
 
@@ -47,7 +53,8 @@ def show_failures(analysis: Analysis) -> None:
     """Each way of parting what was read, then the effects."""
     shown = [name for name in _FIGURES if len(analysis.by[name]) > 1]
     for first in range(0, len(shown), 2):
-        for column, name in zip(st.columns(2, gap="large"), shown[first : first + 2], strict=False):
+        both = st.columns(2, gap="large")
+        for column, name in zip(both, shown[first : first + 2], strict=False):
             with column:
                 show_chart(
                     charts.by_view(analysis, name),
@@ -57,7 +64,8 @@ def show_failures(analysis: Analysis) -> None:
                 )
                 if VIEWS[name].note:
                     st.caption(VIEWS[name].note)
-    st.caption(_whiskers())
+    with both[1] if len(shown) % 2 else st.container():
+        st.markdown(_HOW_TO_READ)
     show_chart(
         charts.by_effect(analysis),
         key="analysis-effects",
@@ -193,10 +201,3 @@ def show_time(profile: Profile | None) -> None:
 def show_sheet(html: str) -> None:
     """A contact sheet."""
     st.html(f"<style>{STYLE}</style>{html}")
-
-
-def _whiskers() -> str:
-    return (
-        "Under each name is how many there are. Whiskers are 95 % intervals (Wilson 1927): where they overlap, the difference may be chance. "
-        f"Groups of fewer than {FEW} are gray."
-    )

@@ -32,15 +32,16 @@ from core.training.same_canvases import (
     shares,
 )
 from core.training.tracking import Run, StoreError
+from core.understanding.charts import confusion_matrix
 from pages.common import digits, look, runs
-from pages.common.charts import LAYOUT, show_chart
+from pages.common.analysis_charts import show_matrix
+from pages.common.charts import show_chart
 from pages.common.sweep_charts import plain
 
 _SIZES: Final = {300: "quick", 1000: "usual", 4000: "thorough"}
 _TOGETHER: Final = 50  # canvases between two steps of the progress bar
 _A_PAGE: Final = 12
 _NOTHING: Final = "nothing"
-_RIGHT: Final = "#cfe6e4"
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,9 @@ def show_errors(some: Sequence[Run]) -> None:
     found = confusions(result.canvases.truths, result.answers[place])
     left, right = st.columns([1, 1], gap="large")
     with left:
-        pair = _matrix(found, key=f"runs-matrix-{result.runs[place].id}")
+        cell = f"runs-cell-{result.runs[place].id}"
+        show_matrix(confusion_matrix(found), key=f"runs-matrix-{result.runs[place].id}", into=cell)
+        pair = st.session_state.get(cell)
         st.caption(
             "Rows are what was written, columns what was read; what is right is faint. Click a cell to see its canvases."
         )
@@ -220,64 +223,6 @@ def show_errors(some: Sequence[Run]) -> None:
         )
         one = Compared([result.runs[place]], result.canvases, [result.answers[place]])
         _show_canvases(one, found[pair], key=f"runs-errors-{true}-{read}", narrow=True)
-
-
-def _matrix(found: dict[tuple[str, str], list[int]], *, key: str) -> tuple[str, str] | None:
-    """The confusion matrix, as squares that can be clicked; gives the cell that was."""
-    signs = [*"0123456789", ""]
-    names = [*"0123456789", _NOTHING]
-    cells = [(true, read) for true in signs for read in signs if (true, read) in found]
-    counts = [len(found[cell]) for cell in cells]
-    most = max((len(spots) for (true, read), spots in found.items() if true != read), default=1)
-    figure = go.Figure(layout=LAYOUT)
-    figure.add_scatter(
-        x=[names[signs.index(read)] for _, read in cells],
-        y=[names[signs.index(true)] for true, _ in cells],
-        text=[f"{count:,}" for count in counts],
-        customdata=cells,
-        mode="markers+text",
-        marker={
-            "symbol": "square",
-            "size": 27,
-            "line": {"width": 0},
-            "color": [
-                _RIGHT if true == read else _shade(count / most)
-                for (true, read), count in zip(cells, counts, strict=True)
-            ],
-        },
-        textfont={"size": 11, "color": "#23222b"},
-        hovertemplate="%{y} read as %{x}: %{text}<extra></extra>",
-        selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 1}},
-    )
-    axis = {
-        "type": "category",
-        "categoryorder": "array",
-        "showgrid": False,
-        "zeroline": False,
-        "fixedrange": True,
-    }
-    figure.update_xaxes(**axis, categoryarray=names, range=[-0.6, 10.6], side="top", title_text="read")
-    figure.update_yaxes(**axis, categoryarray=names[::-1], range=[-0.6, 10.6], title_text="written")
-    figure.update_layout(height=440, margin={"t": 50})
-    event = st.plotly_chart(
-        figure,
-        key=key,
-        width="stretch",
-        theme="streamlit",
-        on_select="rerun",
-        selection_mode="points",
-        config={"displayModeBar": False},
-        alt="How often each written digit was read as each digit",
-    )
-    points = event["selection"]["points"]
-    return (points[0]["customdata"][0], points[0]["customdata"][1]) if points else None
-
-
-def _shade(share: float) -> str:
-    """From faint to strong amber, solid, so that dark figures can be read on it on paper and on slate."""
-    faint, strong = (246, 214, 178), (222, 124, 26)
-    return f"rgb({', '.join(str(round(low + share * (high - low))) for low, high in zip(faint, strong, strict=True))})"
 
 
 def _bars(
