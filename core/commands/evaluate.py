@@ -9,35 +9,43 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from core.commands.arguments import explained, mnist_or_sample, whole
-from core.data.mnist import Mnist
+from core.data.mnist import Digits, Mnist
 from core.data.tiles import make_tiles
 from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint, parameter_count
 from core.training.engine import at_difficulty
 from core.training.metrics import Scores, read_canvases, read_digits, score
+from core.understanding.faithfulness import measure
 
 SEED = 3 << 30
 """Test canvases follow from this seed, one more for each batch of them."""
 
 
 def main(argv: list[str]) -> int:
-    """`[CHECKPOINT] [--count N] [--split test|validation] [--sample] [--json]`."""
+    """`[CHECKPOINT] [--count N] [--split test|validation] [--sample] [--attention] [--json]`."""
     parser = argparse.ArgumentParser(prog="python -m core evaluate", description=__doc__)
     parser.add_argument("checkpoint", type=Path, nargs="?", default=BUNDLED / "number.safetensors")
     parser.add_argument(
-        "--count", type=whole, default=10_000, help="canvases of each difficulty (default 10,000)"
+        "--count", type=whole, help="canvases of each kind (default 10,000; 1,000 with --attention)"
     )
     parser.add_argument(
         "--split", choices=("test", "validation"), default="test", help="whose digits (default test)"
     )
     parser.add_argument("--sample", action="store_true", help="the bundled sample of MNIST; no network")
+    parser.add_argument(
+        "--attention", action="store_true", help="how far attention maps can be believed, on 1,000 canvases"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     chosen = parser.parse_args(argv)
 
     def command() -> int:
         checkpoint = load_checkpoint(chosen.checkpoint)
+        if chosen.attention:
+            return _attention(checkpoint, chosen)
         results = evaluate(
-            checkpoint, mnist_or_sample(sample=chosen.sample), chosen.count, split=chosen.split
+            checkpoint, mnist_or_sample(sample=chosen.sample), chosen.count or 10_000, split=chosen.split
         )
         if chosen.json:
             print(json.dumps({name: asdict(scores) for name, scores in results.items()}, indent=2))
@@ -55,9 +63,7 @@ def evaluate(checkpoint: Checkpoint, mnist: Mnist, count: int, *, split: str = "
     What is no digit is other letters and drawings than in training, some of them of other kinds.
     The checkpoint's own lengths, each as likely as the others, and its own size of canvas are used.
     """
-    if mnist.is_sample:
-        print("These scores are of the bundled sample of MNIST, not of its test set.", file=sys.stderr)
-    digits = mnist.split("test" if split == "test" else "validation")
+    digits = _digits(mnist, split)
     tiles = make_tiles(digits, unseen=True)
     canvas = checkpoint.settings.canvas
     calibration = float(checkpoint.about.get("calibration", 1.0))
@@ -72,6 +78,39 @@ def evaluate(checkpoint: Checkpoint, mnist: Mnist, count: int, *, split: str = "
     if checkpoint.settings.model.kind == "digit":
         results[f"MNIST {split}"] = score(read_digits(checkpoint.model, digits, canvas), calibration)
     return results
+
+
+def _digits(mnist: Mnist, split: str) -> Digits:
+    if mnist.is_sample:
+        print("These scores are of the bundled sample of MNIST, not of its test set.", file=sys.stderr)
+    return mnist.split("test" if split == "test" else "validation")
+
+
+def _attention(checkpoint: Checkpoint, chosen: argparse.Namespace) -> int:
+    """The table of faithfulness, on camera-like canvases and on cluttered ones."""
+    digits = _digits(mnist_or_sample(sample=chosen.sample), chosen.split)
+    count = chosen.count or 1000
+    results = {}
+    for name, cluttered in (("camera-like", False), ("cluttered", True)):
+        with tqdm(total=count, desc=name, disable=None, unit="canvas") as bar:
+
+            def show(done: float, bar: Any = bar) -> None:
+                bar.update(round(done * count) - bar.n)
+
+            results[name] = measure(checkpoint, digits, count, SEED, cluttered=cluttered, progress=show)
+    if chosen.json:
+        print(json.dumps({name: [asdict(row) for row in rows] for name, rows in results.items()}, indent=2))
+        return 0
+    print(
+        f"{chosen.checkpoint}: {count:,} canvases of {chosen.split} digits of each kind; curves on the first 100"
+    )
+    for name, rows in results.items():
+        print(f"{name:<18}{'pointing':>10}{'inside':>10}{'deletion':>10}{'insertion':>11}")
+        for row in rows:
+            print(
+                f"{row.name:<18}{row.pointing:>10.2%}{row.inside:>10.2%}{row.deletion:>10.3f}{row.insertion:>11.3f}"
+            )
+    return 0
 
 
 def _table(results: dict[str, Scores]) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float
+import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from core import vocab
+from core.model.checkpoint import Model
 from core.model.number_transformer import NumberTransformer
 from core.model.output import Output
 from core.reading.reader import Reader
@@ -45,20 +48,80 @@ def patch_weights(
     _check("layer", layer, -layers, layers)
     if head is not None:
         _check("head", head, 0, reader.settings.model.heads)
+    layer %= layers
     if method == "gradient":
-        weights = _gradient(reader, reading, layer, head)
-    else:
-        cross, encoder = (
-            torch.from_numpy(reading.attention.cross),
-            torch.from_numpy(reading.attention.encoder),
+        tokens = torch.tensor([[digit.value for digit in reading.digits]])
+        weights = gradient_weights(
+            reader.model, torch.from_numpy(reading.strip)[None, None], tokens, layer, head
         )
+    else:
+        cross = torch.from_numpy(reading.attention.cross)[:, None]
+        encoder = torch.from_numpy(reading.attention.encoder)[:, None]
         if method == "raw":
             weights = _heads(cross[layer], head)
-        elif isinstance(reader.model, NumberTransformer):
-            weights = _heads(cross[-1], None) @ _rollout(encoder, layer, head)
         else:
-            weights = _rollout(encoder, layer, head)[:1, 1:]
-    return weights.reshape(len(reading.digits), *reading.attention.grid).numpy()
+            weights = rollout_weights(list(encoder), list(cross), layer, head)
+    return weights[0].reshape(len(reading.digits), *reading.attention.grid).numpy()
+
+
+def rollout_weights(
+    encoder: Sequence[Float[Tensor, "b heads t t"]],
+    cross: Sequence[Float[Tensor, "b heads q p"]],
+    layer: int,
+    head: int | None = None,
+) -> Float[Tensor, "b q p"]:
+    """How much of each patch is in what each step looked at, half of every layer being the residual (Abnar & Zuidema 2020).
+
+    `encoder` and `cross` are as in `Attentions`; `layer`, counted from 0, is the last that is followed.
+    """
+    tokens, patches = encoder[0].shape[-1], cross[-1].shape[-1]
+    rollout = torch.eye(tokens).expand(len(encoder[0]), -1, -1)
+    for weights in encoder[: layer + 1]:
+        rollout = (0.5 * _heads(weights, head) + 0.5 * torch.eye(tokens)) @ rollout
+    if (
+        tokens == patches
+    ):  # the number model looks through its cross-attention, the digit model through its summary token
+        return cross[-1].mean(1) @ rollout
+    return rollout[:, :1, 1:]
+
+
+def gradient_weights(
+    model: Model,
+    strips: Float[Tensor, "b 1 h w"],
+    digits: Int[Tensor, "b q"],
+    layer: int,
+    head: int | None = None,
+) -> Float[Tensor, "b q p"]:
+    """Relevance of the patches to the logit of each of the digits, following the gradient through attention alone.
+
+    Chefer et al. 2021 (arXiv:2103.15679). `digits` holds what each step is to answer; `layer`, counted from 0, is the
+    encoder's last that is followed.
+    """
+    with torch.enable_grad():
+        if isinstance(model, NumberTransformer):
+            tokens = F.pad(digits[:, :-1], (1, 0), value=vocab.SOS)
+            output: Output = model(strips.detach().requires_grad_(), tokens, with_weights=True)
+            watched = [*output.attentions.encoder, output.attentions.cross[-1]]
+        else:
+            output = model(strips.detach().requires_grad_(), with_weights=True)
+            watched = output.attentions.encoder
+        rows = []
+        for step in range(digits.shape[1]):
+            # The pictures of a batch know nothing of each other, so the gradient of the sum is the gradient of each.
+            logits = output.logits[:, step].gather(1, digits[:, step, None]).sum()
+            gradients = torch.autograd.grad(logits, watched, retain_graph=True)
+            helpful = [
+                _heads((gradient * weights).clamp(min=0), head)
+                for gradient, weights in zip(gradients, watched, strict=True)
+            ]
+            relevance = torch.eye(helpful[0].shape[-1]).expand(len(digits), -1, -1)
+            for weights in helpful[: layer + 1]:
+                relevance = relevance + weights @ relevance
+            if isinstance(model, NumberTransformer):
+                rows.append((helpful[-1][:, step, None] @ relevance)[:, 0])
+            else:
+                rows.append(relevance[:, 0, 1:])
+    return torch.stack(rows, 1).detach()
 
 
 def layer_count(reader: Reader, method: Method) -> int:
@@ -72,47 +135,5 @@ def _check(name: str, value: int, first: int, behind: int) -> None:
         raise ValueError(f"{name} ({value}) does not exist; choose one from {max(first, 0)} to {behind - 1}")
 
 
-def _heads(weights: Float[Tensor, "heads q t"], head: int | None) -> Float[Tensor, "q t"]:
-    return weights.mean(0) if head is None else weights[head]
-
-
-def _layers_up_to(count: int, layer: int) -> range:
-    return range((layer if layer >= 0 else count + layer) + 1)
-
-
-def _rollout(
-    encoder: Float[Tensor, "layers heads t t"], layer: int, head: int | None
-) -> Float[Tensor, "t t"]:
-    """How much of each first token is in each last one, half of every layer being the residual."""
-    rollout = torch.eye(encoder.shape[-1])
-    for index in _layers_up_to(len(encoder), layer):
-        rollout = (0.5 * _heads(encoder[index], head) + 0.5 * torch.eye(len(rollout))) @ rollout
-    return rollout
-
-
-def _gradient(reader: Reader, reading: Reading, layer: int, head: int | None) -> Float[Tensor, "digits t"]:
-    """Relevance of the patches to each digit's logit, following the gradient through attention alone."""
-    model = reader.model
-    with torch.enable_grad():
-        seen = torch.from_numpy(reading.strip)[None, None].requires_grad_()
-        if isinstance(model, NumberTransformer):
-            tokens = torch.tensor([[vocab.SOS, *(digit.value for digit in reading.digits)]])
-            output: Output = model(seen, tokens, with_weights=True)
-        else:
-            output = model(seen, with_weights=True)
-        encoder = output.attentions.encoder
-        watched = [*encoder, *(output.attentions.cross[-1:] if isinstance(model, NumberTransformer) else [])]
-        rows = []
-        for step, digit in enumerate(reading.digits):
-            logit = output.logits[0, step, digit.value]
-            gradients = torch.autograd.grad(logit, watched, retain_graph=True)
-            helpful = [
-                _heads((gradient * weights).clamp(min=0)[0], head)
-                for gradient, weights in zip(gradients, watched, strict=True)
-            ]
-            relevance = torch.eye(encoder[0].shape[-1])
-            for index in _layers_up_to(len(encoder), layer):
-                relevance = relevance + helpful[index] @ relevance
-            # The number model looks through its cross-attention, the digit model through its summary token.
-            rows.append(helpful[-1][step] @ relevance if len(helpful) > len(encoder) else relevance[0, 1:])
-    return torch.stack(rows).detach()
+def _heads(weights: Float[Tensor, "b heads q t"], head: int | None) -> Float[Tensor, "b q t"]:
+    return weights.mean(1) if head is None else weights[:, head]

@@ -234,15 +234,16 @@ def _placing(output: Output, batch: Canvases, size: Tensor, grid: tuple[int, int
     true = (batch.boxes / size)[is_digit]
     if not len(true):
         return {}
-    mass = (output.attentions.cross[-1].mean(1)[:, :longest][is_digit] * _cover(true, grid)).sum(1)
+    inside = (2 * cover(true, grid)).clamp(max=1)  # a patch that a digit covers by half counts as inside
+    mass = (output.attentions.cross[-1].mean(1)[:, :longest][is_digit] * inside).sum(1)
     return {
         "alignment": -(mass + 1e-3).log().mean(),
         "boxes": F.smooth_l1_loss(output.boxes[:, :longest][is_digit], true, beta=0.02),
     }
 
 
-def _cover(boxes: Float[Tensor, "m 4"], grid: tuple[int, int]) -> Float[Tensor, "m t"]:
-    """Share of each patch that each box covers, row by row; twice that, so that half a patch counts as inside."""
+def cover(boxes: Float[Tensor, "m 4"], grid: tuple[int, int]) -> Float[Tensor, "m t"]:
+    """Share of each patch, row by row, that each box covers; boxes are left, top, right, bottom as shares of the strip."""
     rows, columns = grid
 
     def overlap(low: Tensor, high: Tensor, cells: int) -> Tensor:
@@ -252,7 +253,7 @@ def _cover(boxes: Float[Tensor, "m 4"], grid: tuple[int, int]) -> Float[Tensor, 
         ) * cells
 
     across, down = overlap(boxes[:, 0], boxes[:, 2], columns), overlap(boxes[:, 1], boxes[:, 3], rows)
-    return (2 * down[:, :, None] * across[:, None, :]).clamp(max=1).flatten(1)
+    return (down[:, :, None] * across[:, None, :]).flatten(1)
 
 
 def _optimizers(model: Model, choices: TrainingSettings) -> list[torch.optim.Optimizer]:

@@ -1,0 +1,121 @@
+"""Maps are believed as far as they point at the true digits, and as far as the model depends on what they mark."""
+
+import json
+
+import pytest
+import torch
+
+from core.__main__ import main
+from core.data.canvas import make_canvases
+from core.data.mnist import Mnist
+from core.data.strip import strip
+from core.data.tiles import Tiles
+from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint
+from core.reading import Reader
+from core.training.engine import at_difficulty, cover
+from core.understanding.faithfulness import BASELINES, CLUTTER, curves, measure, points_at
+
+GRID = (4, 20)
+SIZE = (32, 160)
+
+
+@pytest.fixture(scope="module")
+def number() -> Checkpoint:
+    return load_checkpoint(BUNDLED / "number.safetensors")
+
+
+def test_a_patch_that_a_box_covers_by_a_half_counts_half() -> None:
+    box = torch.tensor([[8.0, 8.0, 20.0, 16.0]]) / torch.tensor([160.0, 32.0, 160.0, 32.0])
+    covered = cover(box, GRID).reshape(GRID)
+    assert covered[1, 1] == pytest.approx(1) and covered[1, 2] == pytest.approx(0.5)
+    assert covered.sum() == pytest.approx(1.5)
+
+
+def test_a_map_points_at_the_box_in_which_it_is_highest_and_at_no_other() -> None:
+    maps = torch.zeros(2, 80)
+    maps[:, 1 * 20 + 5] = 1  # the patch from (40, 8) to (48, 16)
+    boxes = torch.tensor([[38.0, 4.0, 50.0, 20.0], [60.0, 4.0, 72.0, 20.0]])
+    assert points_at(maps, boxes, GRID, SIZE).tolist() == [True, False]
+
+
+def test_with_nothing_erased_the_digit_is_as_sure_as_it_was_read_and_with_all_erased_it_is_gone(
+    tiles: Tiles, number: Checkpoint
+) -> None:
+    settings = at_difficulty(number.settings.canvas, 0.0).model_copy(
+        update={"empty_share": 0.0, "found_share": 0.0, "min_digits": 3, "max_digits": 3}
+    )
+    batch = make_canvases(tiles, settings, 1, 4)
+    reader = Reader(number)
+    calibration = reader.calibration
+    strips = strip(batch.pictures, batch.extents)
+    with torch.inference_mode():
+        output = reader.model.read(strips)
+    step = 1
+    assert output.tokens[0, :3].tolist() == batch.labels[0].tolist()
+    sure = (output.logits[0, step] / calibration).softmax(-1)[batch.labels[0, step]].item()
+    best_first = torch.stack([strips.unfold(2, 8, 8).unfold(3, 8, 8).mean((4, 5)).flatten(), torch.rand(80)])
+    found = curves(reader.model, strips[0], batch.labels[0], step, best_first, calibration)
+    assert found.shares[0] == 0 and found.shares[-1] == 1
+    assert torch.allclose(found.deletion[:, 0], torch.tensor(sure), atol=1e-4)
+    assert torch.allclose(found.insertion[:, -1], torch.tensor(sure), atol=1e-4)
+    assert (found.deletion[:, -1] < 0.5).all() and torch.equal(found.deletion[:, -1], found.insertion[:, 0])
+    deletion, insertion = found.areas()
+    assert deletion[0] < deletion[1] and insertion[0] > insertion[1]  # ink first does more than chance
+
+
+@pytest.fixture(scope="module")
+def rows(sample: Mnist, number: Checkpoint) -> dict[str, tuple[float, ...]]:
+    found = measure(number, sample.split("validation"), 30, 9, curves_of=1)
+    return {row.name: (row.pointing, row.inside, row.deletion, row.insertion) for row in found}
+
+
+def test_what_the_pages_show_first_points_better_than_every_map_that_knows_nothing(
+    rows: dict[str, tuple[float, ...]],
+) -> None:
+    pointing = {name: row[0] for name, row in rows.items()}
+    assert pointing["raw"] > 0.93
+    assert all(pointing["raw"] > pointing[name] + 0.1 for name in BASELINES)
+    inside = {name: row[1] for name, row in rows.items()}
+    assert max(inside, key=lambda name: inside[name]) == "raw"
+    assert rows["raw"][2] < rows["random"][2] and rows["raw"][3] > rows["random"][3]
+
+
+def test_every_share_and_area_lies_between_0_and_1_and_every_map_is_measured(
+    rows: dict[str, tuple[float, ...]],
+) -> None:
+    assert set(rows) == {"raw", "rollout", "gradient", *BASELINES}
+    assert all(0 <= value <= 1 for row in rows.values() for value in row)
+
+
+def test_clutter_puts_foreign_ink_on_the_canvases(sample: Mnist, number: Checkpoint) -> None:
+    digits = sample.split("validation")
+    plain, cluttered = (
+        measure(number, digits, 20, 9, cluttered=chosen, curves_of=1) for chosen in (False, True)
+    )
+    ink = {row.name: row.inside for row in plain}["ink"], {row.name: row.inside for row in cluttered}["ink"]
+    assert ink[1] < ink[0]
+    assert "marks" in CLUTTER and "boxes" in CLUTTER
+
+
+def test_the_same_seed_measures_the_same(sample: Mnist, number: Checkpoint) -> None:
+    digits = sample.split("validation")
+    assert measure(number, digits, 6, 3, curves_of=1) == measure(number, digits, 6, 3, curves_of=1)
+
+
+def test_the_model_of_single_digits_is_measured_too(sample: Mnist) -> None:
+    found = measure(
+        load_checkpoint(BUNDLED / "digit.safetensors"), sample.split("validation"), 20, 3, curves_of=2
+    )
+    assert {row.name for row in found} >= {"raw", "rollout", "gradient", "ink"}
+    assert all(row.digits == 20 for row in found)
+
+
+def test_the_command_prints_the_table_and_json(capsys: pytest.CaptureFixture[str]) -> None:
+    digit = str(BUNDLED / "digit.safetensors")
+    argv = ["evaluate", digit, "--attention", "--sample", "--split", "validation", "--count", "3"]
+    assert main(argv) == 0
+    said = capsys.readouterr().out
+    assert "camera-like" in said and "cluttered" in said and "random weights" in said and "pointing" in said
+    assert main([*argv, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in found["cluttered"]] == ["raw", "rollout", "gradient", *BASELINES]
