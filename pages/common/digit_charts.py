@@ -87,7 +87,7 @@ def map_chart(found: DigitMap, labels: np.ndarray, misread: np.ndarray | None = 
                 font={"color": _DARK_TEXT if label in _ON_BRIGHT else "#ffffff", "size": 15},
                 borderpad=2,
             )
-    axis: dict[str, Any] = {"showticklabels": False, "zeroline": False}
+    axis: dict[str, Any] = {"showticklabels": False, "zeroline": False, "showgrid": False}
     names = [
         f"{which} direction: {share:.0%} of all variance"
         for which, share in zip(("1st", "2nd"), found.shares, strict=False)
@@ -99,6 +99,7 @@ def map_chart(found: DigitMap, labels: np.ndarray, misread: np.ndarray | None = 
         hovermode="closest",
         legend={"itemsizing": "constant"},
         margin={"t": 12},
+        modebar={"bgcolor": "rgba(0, 0, 0, 0)", "color": "#817e8c", "activecolor": CLASS_COLOURS[5]},
     )
     return chart
 

@@ -272,11 +272,12 @@ def by_class() -> None:
     one = every[split]
     names = [f"{label}: {count:,}" for label, count in enumerate(one.counts)]
     st.subheader("Mean of each class", anchor=False)
-    st.caption("The darker a pixel, the more of the digits have ink there: sharp where writers agree.")
-    start = places_of_first(split)
+    st.caption(
+        "The darker a pixel, the more of the digits have ink there: sharp where writers agree. Click a class to browse it."
+    )
     thumbnails(
         on_paper(one.mean), [f"Mean of {name} digits" for name in names], key="digits-mean", label="Mean of each class",
-        captions=names, wide=96, on_pick=lambda label: choose(split, start[label]),
+        captions=names, wide=96, on_pick=lambda label: browse_class(split, label),
     )  # fmt: skip
     most = float(one.variance.max())
     st.subheader("Variance within each class", anchor=False)
@@ -286,14 +287,16 @@ def by_class() -> None:
     thumbnails(
         on_paper(one.variance / max(most, 1e-9)), [f"Variance of {name} digits" for name in names], key="digits-variance",
         label="Variance of each class", captions=[f"{label}: up to {one.variance[label].max():.3f}" for label in range(CLASSES)],
-        wide=96, on_pick=lambda label: choose(split, start[label]),
+        wide=96, on_pick=lambda label: browse_class(split, label),
     )  # fmt: skip
 
 
-def places_of_first(split: Split) -> list[int]:
-    """Of each class the first digit of the split."""
-    some = digits.mnist().split(split)
-    return [int(places_of(some, [label])[0]) for label in range(CLASSES)]
+def browse_class(split: Split, label: int) -> None:
+    """Go to the digits of one class; in a callback."""
+    st.session_state["digits-view"] = "Browse"
+    st.session_state["digits-split"] = split
+    st.session_state["digits-labels"] = [label]
+    st.session_state[_FROM] = 0
 
 
 def mapped() -> None:
