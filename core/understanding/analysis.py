@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 
+from core.config import SettingsError
 from core.data.camera import EFFECTS, draw_strengths
 from core.data.canvas import make_canvases
 from core.data.mnist import Mnist
@@ -161,7 +162,7 @@ VIEWS: Final = {
     "length": View(
         "By length", "digits in the number", "exact match", "A longer number has more places to be wrong in."
     ),
-    "digit": View("By digit", "digit that is written", "digits read right", ""),
+    "digit": View("By digit", "digit that is written", "digits read right", "Some of MNIST's digits cannot be told even by people, and a few have the wrong label."),
     "position": View(
         "By place in the number", "place, from the left", "digits read right",
         "Only longer numbers have later places, and their digits are smaller.",
@@ -281,9 +282,9 @@ def tiles_of(mnist: Mnist, split: Split) -> Tiles:
 
 
 def plan(count: int, seed: int = 0) -> list[Piece]:
-    """The canvases to be made, in pieces of at most a hundred. Raises `ValueError` where there are too few to have every kind."""
+    """The canvases to be made, in pieces of at most a hundred. Raises `SettingsError` where there are too few to have every kind."""
     if count < 1 / min(KINDS.values()):
-        raise ValueError(
+        raise SettingsError(
             f"count ({count}) is too few canvases to have every kind; take at least {1 / min(KINDS.values()):.0f}"
         )
     pieces: list[Piece] = []

@@ -99,6 +99,7 @@ def by_effect(analysis: Analysis) -> go.Figure:
     every = [group for groups in analysis.effects.values() for group in groups]
     figure.update_layout(
         title_text="By camera effect and its strength",
+        height=90 + 30 * len(order),
         xaxis={
             "title": {"text": "exact match"},
             "tickformat": ".0%",

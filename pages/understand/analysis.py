@@ -12,6 +12,7 @@ import streamlit as st
 from core.data.tiles import Tiles
 from core.model.checkpoint import Checkpoint
 from core.reading import Reader
+from core.understanding import words
 from core.understanding.analysis import (
     Analysis,
     Piece,
@@ -84,15 +85,7 @@ def analysed(reader: Reader, checkpoint: tuple[str, float], count: int, split: S
 
 def say_what_is_analysed(split: Split) -> None:
     """What the figures are of."""
-    if split == "test":
-        st.caption(
-            "Of MNIST's **test** digits, and of letters and scribbles that no training has shown. They are for the final figure only: what is "
-            "chosen by them (a checkpoint, a setting, a threshold) is chosen to look good on them, and will be worse on anything else."
-        )
-    else:
-        st.caption(
-            "Of MNIST's **validation** digits, which no training has seen: they are for looking, comparing and choosing."
-        )
+    st.caption(words.PART_OF[split])
     digits.offer_all()
 
 
