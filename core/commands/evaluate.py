@@ -15,16 +15,19 @@ from core.commands.arguments import explained, mnist_or_sample, whole
 from core.data.mnist import Digits, Mnist
 from core.data.tiles import make_tiles
 from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint, parameter_count
+from core.reading import Reader
 from core.training.engine import at_difficulty
 from core.training.metrics import Scores, read_canvases, read_digits, score
 from core.understanding.faithfulness import measure
+from core.understanding.report import HTML, JSON, write_report
+from core.understanding.words import figures
 
 SEED = 3 << 30
 """Test canvases follow from this seed, one more for each batch of them."""
 
 
 def main(argv: list[str]) -> int:
-    """`[CHECKPOINT] [--count N] [--split test|validation] [--sample] [--attention] [--json]`."""
+    """`[CHECKPOINT] [--count N] [--split test|validation] [--sample] [--attention] [--report DIR] [--json]`."""
     parser = argparse.ArgumentParser(prog="python -m core evaluate", description=__doc__)
     parser.add_argument("checkpoint", type=Path, nargs="?", default=BUNDLED / "number.safetensors")
     parser.add_argument(
@@ -37,6 +40,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--attention", action="store_true", help="how far attention maps can be believed, on 1,000 canvases"
     )
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write all of it there as one HTML file")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     chosen = parser.parse_args(argv)
 
@@ -44,6 +48,8 @@ def main(argv: list[str]) -> int:
         checkpoint = load_checkpoint(chosen.checkpoint)
         if chosen.attention:
             return _attention(checkpoint, chosen)
+        if chosen.report is not None:
+            return _report(chosen)
         results = evaluate(
             checkpoint, mnist_or_sample(sample=chosen.sample), chosen.count or 10_000, split=chosen.split
         )
@@ -55,6 +61,26 @@ def main(argv: list[str]) -> int:
         return 0
 
     return explained(command)
+
+
+def _report(chosen: argparse.Namespace) -> int:
+    """Write report.html and report.json."""
+    with tqdm(total=100, unit="%", disable=None, leave=False) as bar:
+
+        def show(share: float, what: str) -> None:
+            bar.set_description(what)
+            bar.update(round(100 * share) - bar.n)
+
+        report = write_report(
+            chosen.checkpoint, mnist_or_sample(sample=chosen.sample), chosen.count or 10_000, chosen.report,
+            split=chosen.split, progress=show,
+        )  # fmt: skip
+    if chosen.json:
+        print(json.dumps(report.to_dict(), indent=2))
+    else:
+        print(*(f"{figure.label}: {figure.value}" for figure in figures(report.analysis)), sep="\n")
+        print(f"written: {chosen.report / HTML} and {chosen.report / JSON}")
+    return 0
 
 
 def evaluate(checkpoint: Checkpoint, mnist: Mnist, count: int, *, split: str = "test") -> dict[str, Scores]:
@@ -89,6 +115,7 @@ def _digits(mnist: Mnist, split: str) -> Digits:
 def _attention(checkpoint: Checkpoint, chosen: argparse.Namespace) -> int:
     """The table of faithfulness, on camera-like canvases and on cluttered ones."""
     digits = _digits(mnist_or_sample(sample=chosen.sample), chosen.split)
+    reader = Reader(checkpoint)
     count = chosen.count or 1000
     results = {}
     for name, cluttered in (("camera-like", False), ("cluttered", True)):
@@ -97,7 +124,7 @@ def _attention(checkpoint: Checkpoint, chosen: argparse.Namespace) -> int:
             def show(done: float, bar: Any = bar) -> None:
                 bar.update(round(done * count) - bar.n)
 
-            results[name] = measure(checkpoint, digits, count, SEED, cluttered=cluttered, progress=show)
+            results[name] = measure(reader, digits, count, SEED, cluttered=cluttered, progress=show)
     if chosen.json:
         print(json.dumps({name: [asdict(row) for row in rows] for name, rows in results.items()}, indent=2))
         return 0
