@@ -10,18 +10,19 @@ from core.data.canvas import make_canvases
 from core.data.mnist import Mnist
 from core.data.strip import strip
 from core.data.tiles import Tiles
-from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint
+from core.model.checkpoint import BUNDLED
 from core.reading import Reader
 from core.training.engine import at_difficulty, cover
-from core.understanding.faithfulness import BASELINES, CLUTTER, curves, measure, points_at
+from core.understanding.faithfulness import BASELINES, CLUTTER, curves, measure, points_at, reading_curves
+from tests.drawings import draw
 
 GRID = (4, 20)
 SIZE = (32, 160)
 
 
 @pytest.fixture(scope="module")
-def number() -> Checkpoint:
-    return load_checkpoint(BUNDLED / "number.safetensors")
+def number() -> Reader:
+    return Reader.from_checkpoint()
 
 
 def test_a_patch_that_a_box_covers_by_a_half_counts_half() -> None:
@@ -39,22 +40,20 @@ def test_a_map_points_at_the_box_in_which_it_is_highest_and_at_no_other() -> Non
 
 
 def test_with_nothing_erased_the_digit_is_as_sure_as_it_was_read_and_with_all_erased_it_is_gone(
-    tiles: Tiles, number: Checkpoint
+    tiles: Tiles, number: Reader
 ) -> None:
     settings = at_difficulty(number.settings.canvas, 0.0).model_copy(
         update={"empty_share": 0.0, "found_share": 0.0, "min_digits": 3, "max_digits": 3}
     )
     batch = make_canvases(tiles, settings, 1, 4)
-    reader = Reader(number)
-    calibration = reader.calibration
     strips = strip(batch.pictures, batch.extents)
     with torch.inference_mode():
-        output = reader.model.read(strips)
+        output = number.model.read(strips)
     step = 1
     assert output.tokens[0, :3].tolist() == batch.labels[0].tolist()
-    sure = (output.logits[0, step] / calibration).softmax(-1)[batch.labels[0, step]].item()
+    sure = (output.logits[0, step] / number.calibration).softmax(-1)[batch.labels[0, step]].item()
     best_first = torch.stack([strips.unfold(2, 8, 8).unfold(3, 8, 8).mean((4, 5)).flatten(), torch.rand(80)])
-    found = curves(reader.model, strips[0], batch.labels[0], step, best_first, calibration)
+    found = curves(number.model, strips[0], batch.labels[0], step, best_first, number.calibration)
     assert found.shares[0] == 0 and found.shares[-1] == 1
     assert torch.allclose(found.deletion[:, 0], torch.tensor(sure), atol=1e-4)
     assert torch.allclose(found.insertion[:, -1], torch.tensor(sure), atol=1e-4)
@@ -63,8 +62,18 @@ def test_with_nothing_erased_the_digit_is_as_sure_as_it_was_read_and_with_all_er
     assert deletion[0] < deletion[1] and insertion[0] > insertion[1]  # ink first does more than chance
 
 
+def test_a_reading_has_curves_for_each_method_and_the_ink(number: Reader) -> None:
+    drawing = draw("407", size=(110, 420), at=(20, 20))
+    reading = number.read(drawing.gray)
+    names, found = reading_curves(number, reading, 2)
+    assert names == ["raw", "rollout", "gradient", "ink"] and len(found.deletion) == 4
+    assert found.deletion[:, 0].tolist() == pytest.approx([reading.digits[2].probability] * 4, abs=1e-3)
+    with pytest.raises(ValueError, match=r"digit \(3\) does not exist; this reading has digits 0 to 2"):
+        reading_curves(number, reading, 3)
+
+
 @pytest.fixture(scope="module")
-def rows(sample: Mnist, number: Checkpoint) -> dict[str, tuple[float, ...]]:
+def rows(sample: Mnist, number: Reader) -> dict[str, tuple[float, ...]]:
     found = measure(number, sample.split("validation"), 30, 9, curves_of=1)
     return {row.name: (row.pointing, row.inside, row.deletion, row.insertion) for row in found}
 
@@ -87,7 +96,7 @@ def test_every_share_and_area_lies_between_0_and_1_and_every_map_is_measured(
     assert all(0 <= value <= 1 for row in rows.values() for value in row)
 
 
-def test_clutter_puts_foreign_ink_on_the_canvases(sample: Mnist, number: Checkpoint) -> None:
+def test_clutter_puts_foreign_ink_on_the_canvases(sample: Mnist, number: Reader) -> None:
     digits = sample.split("validation")
     plain, cluttered = (
         measure(number, digits, 20, 9, cluttered=chosen, curves_of=1) for chosen in (False, True)
@@ -97,15 +106,13 @@ def test_clutter_puts_foreign_ink_on_the_canvases(sample: Mnist, number: Checkpo
     assert "marks" in CLUTTER and "boxes" in CLUTTER
 
 
-def test_the_same_seed_measures_the_same(sample: Mnist, number: Checkpoint) -> None:
+def test_the_same_seed_measures_the_same(sample: Mnist, number: Reader) -> None:
     digits = sample.split("validation")
     assert measure(number, digits, 6, 3, curves_of=1) == measure(number, digits, 6, 3, curves_of=1)
 
 
 def test_the_model_of_single_digits_is_measured_too(sample: Mnist) -> None:
-    found = measure(
-        load_checkpoint(BUNDLED / "digit.safetensors"), sample.split("validation"), 20, 3, curves_of=2
-    )
+    found = measure(Reader.from_checkpoint(kind="digit"), sample.split("validation"), 20, 3, curves_of=2)
     assert {row.name for row in found} >= {"raw", "rollout", "gradient", "ink"}
     assert all(row.digits == 20 for row in found)
 

@@ -1,4 +1,4 @@
-"""A checkpoint and digits in, a table out: how far each kind of attention map can be believed, beside maps that know nothing.
+"""A reader and digits in, a table out: how far each kind of attention map can be believed, beside maps that know nothing.
 
 Two questions are asked of a map. Does it lie on the right digit: is its peak inside the digit's true box, which the canvas
 knows (the pointing game of Zhang et al. 2018, arXiv:1608.00507), and what share of its mass is? And does the model depend
@@ -26,11 +26,11 @@ from core.data.canvas import Canvases, make_canvases
 from core.data.mnist import Digits
 from core.data.strip import strip
 from core.data.tiles import Tiles, make_tiles
-from core.model.checkpoint import Checkpoint, Model, build
+from core.model.checkpoint import Model, build
 from core.model.number_transformer import NumberTransformer
 from core.model.output import Attentions, Output
-from core.reading import Reader
-from core.reading.explain import gradient_weights, rollout_weights
+from core.reading import Reader, Reading
+from core.reading.explain import METHODS, gradient_weights, patch_weights, rollout_weights
 from core.training.engine import at_difficulty, cover
 
 CLUTTER = ("marks", "boxes", "rules", "texture", "smudge")
@@ -83,21 +83,20 @@ class Curves:
 
 
 def measure(
-    checkpoint: Checkpoint,
+    reader: Reader,
     digits: Digits,
     count: int,
     seed: int,
     *,
     cluttered: bool = False,
     curves_of: int = 50,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: Callable[[float], object] = lambda share: None,
 ) -> list[Faithfulness]:
     """The three methods and the baselines on `count` camera-like canvases of these digits; curves on the first `curves_of`.
 
     Every step is given the true digits before it, so that every digit of every canvas is asked about, misread or not.
     `cluttered` has every kind of foreign ink on every canvas, at no less than half of its full strength.
     """
-    reader = Reader(checkpoint)
     model, settings = reader.model, reader.settings
     canvas = at_difficulty(settings.canvas, 1.0).model_copy(update={"empty_share": 0.0, "found_share": 0.0})
     tiles = make_tiles(digits, unseen=True)
@@ -170,6 +169,24 @@ def curves(
 
 _SHARES = (0, 0.0125, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 1)
 """Most happens early: a digit covers a few patches only."""
+
+
+def reading_curves(reader: Reader, reading: Reading, digit: int) -> tuple[list[str], Curves]:
+    """The curves of one digit of a reading for each method and, to compare, for the mere ink: names, and rows in their order.
+
+    Raises `ValueError` where the reading has no such digit or holds no attention.
+    """
+    if not 0 <= digit < len(reading.digits):
+        raise ValueError(
+            f"digit ({digit}) does not exist; this reading has digits 0 to {len(reading.digits) - 1}"
+        )
+    seen = torch.from_numpy(reading.strip)[None]
+    maps = [torch.from_numpy(patch_weights(reader, reading, method)[digit]).flatten() for method in METHODS]
+    maps.append(F.adaptive_avg_pool2d(seen, reader.model.grid).flatten())
+    answers = torch.tensor([each.value for each in reading.digits])
+    return [*METHODS, "ink"], curves(
+        reader.model, seen, answers, digit, torch.stack(maps), reader.calibration
+    )
 
 
 def points_at(

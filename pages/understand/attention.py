@@ -6,7 +6,7 @@ from core.reading import Reader, Reading
 from core.reading.explain import METHODS, patch_weights
 from core.reading.overlay import strip_picture
 from core.reading.picture import as_rgb
-from pages.common import attention, head_maps, look, pictures, readers, what_if_lab
+from pages.common import attention, belief, head_maps, look, pictures, readers, what_if_lab
 
 _MODES: dict[readers.Kind, str] = {"number": "Number", "digit": "Single digit"}
 _KEY = "attention"
@@ -39,8 +39,8 @@ def look_inside(reader: Reader, reading: Reading) -> None:
 
 
 @st.fragment
-def show_methods(reader: Reader, reading: Reading) -> None:
-    """Three maps of the same digit, by three ways to tell where the model looked."""
+def show_methods(reader: Reader, reading: Reading, kind: readers.Kind) -> None:
+    """Three maps of the same digit, by three ways to tell where the model looked, and how far each can be believed."""
     st.header("Three ways to tell", anchor=False)
     digit = attention.choose_digit(reading, key=f"{_KEY}-methods", every=False)
     for column, method in zip(st.columns(len(METHODS), gap="large"), METHODS, strict=True):
@@ -54,6 +54,9 @@ def show_methods(reader: Reader, reading: Reading) -> None:
                 output_format="PNG",
             )
             st.caption(attention.EXPLAINED[method])
+    st.subheader("How far to believe them", anchor=False)
+    belief.show_curves(reader, reading, digit or 0, kind, key=f"{_KEY}-belief")
+    belief.show_measured(reader, kind, key=f"{_KEY}-belief")
 
 
 look.header("understand/attention")
@@ -82,5 +85,5 @@ if reading.attention is None:
     st.stop()
 look_inside(reader, reading)
 if reading.digits:
-    show_methods(reader, reading)
+    show_methods(reader, reading, kind)
 what_if_lab.show(reader, reading)
