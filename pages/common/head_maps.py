@@ -102,10 +102,7 @@ def show_heads(reader: Reader, reading: Reading, *, key: str, patch: Patch | Non
         f"Below each map its entropy: 0 bits is a look at one place alone; {spread.most:.2f} bits, 100%, is a look at "
         "everything alike. Each map is darkest where it is highest."
     )
-    with st.container(
-        key=f"{key}-large-{'square' if reading.strip.shape[0] == reading.strip.shape[1] else 'long'}"
-    ):
-        _show_large(reader, reading, seen, layer, head, key)
+    _show_large(reader, reading, seen, layer, head, key)
     _save(reading, seen.part, drawn, words, spread.bits, key)
 
 
@@ -273,7 +270,12 @@ def _show_large(
         return
     picture = _drawn(reader, reading, seen, layer, head, _LARGE)
     st.markdown(f"**{which}**")
-    st.image(picture, alt=f"Attention of {which.lower()}", width="stretch", output_format="PNG")
+    st.image(
+        picture,
+        alt=f"Attention of {which.lower()}",
+        width=min(picture.shape[1] // 2, 640),
+        output_format="PNG",
+    )
 
 
 def _steps_chart(reading: Reading, weights: np.ndarray, title: str) -> go.Figure:

@@ -34,6 +34,10 @@ Tool = Literal["erased", "masked"]
 _TOOLS: Final[dict[Tool, str]] = {"erased": "Erase: paper", "masked": "Mask: no token"}
 _TEMPERATURES: Final = [0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0]
 _STILL: Final = -1
+_STYLE: Final = """<style>
+.st-key-what-if-before .reading-digits, .st-key-what-if-after .reading-digits { gap: .55rem; }
+.st-key-what-if-before .reading-digit b, .st-key-what-if-after .reading-digit b { font-size: 2.4rem; }
+</style>"""
 _PATCHES: Final = "what-if-patches"
 _OF: Final = "what-if-of"
 
@@ -152,7 +156,7 @@ def _heads_off(reader: Reader) -> list[Head]:
         if these:
             off += st.pills(
                 head_maps.PART_NAMES[part], these, selection_mode="multi", key=_heads_key(reader, part),
-                format_func=lambda head: f"{head.layer + 1}.{head.head + 1}", persist_state="session",
+                format_func=lambda head: f"{head.layer + 1}.{head.head + 1}", wrap=True, persist_state="session",
             )  # fmt: skip
     return off
 
@@ -177,6 +181,7 @@ def _moved(reading: Reading) -> Move | None:
 
 def _show_answer(reader: Reader, reading: Reading, change: Change, answer: Answer, started: float) -> None:
     """Before and after: the reading, each digit's probability, and where the model looked."""
+    st.html(_STYLE)
     before, after = st.columns(2, gap="medium")
     for column, title, model, read in (
         (before, "Before", reader, reading),
@@ -219,8 +224,8 @@ def _bars(reading: Reading, answer: Answer) -> go.Figure:
     places = list(range(len(reading.digits)))
     chart = go.Figure()
     for name, shares, opacity in (
-        ("after", answer.kept, 1.0),
         ("before", [digit.probability for digit in reading.digits], 0.4),
+        ("after", answer.kept, 1.0),
     ):
         chart.add_bar(
             x=shares, y=places, orientation="h", name=name, showlegend=False,
