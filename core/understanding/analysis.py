@@ -172,12 +172,12 @@ VIEWS: Final = {
         "In numbers of many digits they are smaller, so scale and length go together.",
     ),
     "gap": View(
-        "By spacing", "gap to the nearest neighbour, in widths of a digit", "digits read right",
-        "Measured between the true boxes. Slanted digits that do not touch can have boxes that overlap.",
+        "By spacing", "gap to a neighbour, in widths of a digit", "digits read right",
+        "To the nearest neighbour, between the true boxes. Slanted digits that do not touch can have boxes that overlap.",
     ),
     "tilt": View(
-        "By rotation", "tilt of the line of digits, degrees, numbers of three and more", "digits read right",
-        "Measured through the middles of the true boxes: uneven writing tilts the line a little, too.",
+        "By rotation", "tilt of the line of digits, degrees", "digits read right",
+        "Of numbers of three and more, through the middles of the true boxes: uneven writing tilts the line a little, too.",
     ),
     "together": View(
         "By how many effects at once", "effects on one camera-like canvas", "exact match",

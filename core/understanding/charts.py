@@ -40,7 +40,7 @@ def by_view(analysis: Analysis, name: str) -> go.Figure:
     _add_groups(figure, groups, [_named(group) for group in groups], colours)
     figure.update_layout(
         title_text=view.title,
-        xaxis={"type": "category", "title": {"text": view.across}},
+        xaxis={"type": "category", "tickangle": 0, "title": {"text": view.across}},
         yaxis={"title": {"text": view.measure}, "tickformat": ".0%", "range": _span(groups)},
         showlegend=False,
     )
@@ -54,7 +54,7 @@ def by_part(analysis: Analysis) -> go.Figure:
     _add_groups(figure, parts, [_named(part) for part in parts], [_INK] * len(parts))
     figure.update_layout(
         title_text="Read without any error",
-        xaxis={"type": "category"},
+        xaxis={"type": "category", "tickangle": 0},
         yaxis={"title": {"text": "exact match"}, "tickformat": ".0%", "range": _span(parts)},
         showlegend=False,
     )
@@ -150,6 +150,7 @@ def confusion_matrix(found: Mapping[tuple[str, str], Sequence[object]]) -> go.Fi
         "showgrid": False,
         "zeroline": False,
         "fixedrange": True,
+        "tickangle": 0,
     }
     figure.update_xaxes(**axis, categoryarray=columns, range=[-0.6, 10.6], side="top", title_text="read")
     figure.update_yaxes(**axis, categoryarray=rows[::-1], range=[-0.6, 10.6], title_text="written")
@@ -202,7 +203,7 @@ def reliability(analysis: Analysis) -> go.Figure:
         xaxis={"title": {"text": "claimed probability"}, "tickformat": ".0%", "range": [-0.02, 1.03]},
         yaxis={"title": {"text": "came true"}, "tickformat": ".0%", "range": [-0.03, 1.03], "domain": [0.3, 1]},
         yaxis2={
-            "title": {"text": "readings"}, "type": "log", "domain": [0, 0.2], "automargin": True, "nticks": 3,
+            "title": {"text": "readings", "font": {"size": 14}}, "type": "log", "domain": [0, 0.2], "automargin": True, "nticks": 3,
             "anchor": "x", "tickformat": "~s", "ticks": "",
         },
     )  # fmt: skip
@@ -239,12 +240,12 @@ def risk_coverage(analysis: Analysis) -> go.Figure:
     figure.update_layout(
         title_text="Risk and coverage",
         xaxis={
-            "title": {"text": "coverage: share of the pictures that are answered"},
+            "title": {"text": "coverage: share answered"},
             "tickformat": ".0%",
             "range": [0, 1.01],
         },
         yaxis={
-            "title": {"text": "risk: wrong among the answers"},
+            "title": {"text": "risk: share wrong"},
             "tickformat": ".1%",
             "range": [-0.03 * most, 1.15 * most],
         },
@@ -258,7 +259,7 @@ def latency(profile: Profile) -> go.Figure:
     figure = go.Figure()
     figure.add_bar(
         x=[stage.median for stage in stages],
-        y=[STAGES[stage.name] for stage in stages],
+        y=[f"{STAGES[stage.name]}, {stage.median:.2f} ms " for stage in stages],
         orientation="h",
         error_x={
             "type": "data", "symmetric": False, "thickness": 1.5, "width": 4, "color": _GRAY,
@@ -266,11 +267,7 @@ def latency(profile: Profile) -> go.Figure:
             "arrayminus": [stage.median - stage.low for stage in stages],
         },
         marker={"color": _INK, "line": {"width": 0}},
-        text=[f"{stage.median:.2f} ms" for stage in stages],
-        textposition="inside",
-        insidetextanchor="start",
-        textfont={"color": "#ffffff"},
-        hovertemplate="%{y}: %{x:.2f} ms<extra></extra>",
+        hovertemplate="%{y}<extra></extra>",
     )  # fmt: skip
     figure.update_layout(
         title_text="One frame of 640 × 480 pixels",

@@ -27,7 +27,7 @@ KINDS_SAID: Final = (
 EFFECTS_SAID: Final = (
     "Each canvas has one effect alone, so that what it costs is its own: **weak** is up to half of the strongest that training shows, "
     "**strong** above. Marks, inversion and edge are there or not. The dotted line is what clean canvases reach, the band its 95 % interval: "
-    "where a whisker and the band overlap, the difference may be chance."
+    "where a whisker and the band overlap, the difference may be chance, and of so many whiskers one or two miss it by chance, too."
 )
 
 

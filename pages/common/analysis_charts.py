@@ -98,7 +98,7 @@ def show_worst(analysis: Analysis, checkpoint: Checkpoint) -> None:
     pages = -(-len(analysis.worst) // _A_PAGE)
     page = 1
     if pages > 1:
-        page = st.number_input(f"Page, of {pages}", 1, pages, 1, key="analysis-worst-page", width=160)
+        page = st.number_input(f"Page, of {pages}", 1, pages, 1, key=f"analysis-worst-page-{pages}", width=160)
     places = analysis.worst[(page - 1) * _A_PAGE : page * _A_PAGE]
     show_sheet(sheet(analysis.seen, places, attention_pictures(checkpoint, analysis.seen, places)))
 

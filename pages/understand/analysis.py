@@ -27,6 +27,7 @@ from core.understanding.analysis import (
     tiles_of,
 )
 from core.understanding.latency import Profile, profile
+from core.understanding.report import Report, report_html, subject_of
 from pages.common import analysis_charts, digits, look, readers
 
 _MODES: Final[dict[readers.Kind, str]] = {"number": "Number", "digit": "Single digit"}
@@ -89,9 +90,20 @@ def say_what_is_analysed(split: Split) -> None:
     digits.offer_all()
 
 
-def offer_downloads(analysis: Analysis) -> None:
+def offer_downloads(analysis: Analysis, reader: Reader, path: Path, count: int, split: Split) -> None:
     """Everything, to be taken along."""
+
+    def report() -> str:
+        model = _as_checkpoint(reader)
+        subject = subject_of(path, model, digits.mnist(), count, split, 0)
+        took = profile(reader, digits.mnist().split("validation"))
+        return report_html(Report(subject, analysis, took), model)
+
     with st.container(horizontal=True):
+        st.download_button(
+            "Report (HTML)", report, "report.html", "text/html", icon=":material/download:", on_click="ignore",
+            key="analysis-report", help="All of this in one file that opens anywhere. It takes a few seconds.",
+        )  # fmt: skip
         st.download_button(
             "Figures (JSON)", lambda: json.dumps(analysis.to_dict(), indent=2), "analysis.json", "application/json",
             icon=":material/download:", on_click="ignore", key="analysis-json",
@@ -155,4 +167,4 @@ elif view == "Worst mistakes":
     analysis_charts.show_worst(analysis, _as_checkpoint(reader))
 else:
     analysis_charts.show_time(_profile(checkpoint, reader))
-offer_downloads(analysis)
+offer_downloads(analysis, reader, path, count, split)
