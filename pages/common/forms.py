@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final, Literal, get_args, get_origin
 
 import streamlit as st
@@ -17,24 +18,18 @@ def settings_form(key: str, start: RunSettings) -> dict[str, dict[str, Any]]:
 
     `start` is what the form holds at first; `fill` changes it later.
     """
-    if f"{key}.model.kind" not in st.session_state:
-        fill(key, start)
     values = {}
     for tab, group in zip(st.tabs(list(GROUPS.values())), GROUPS, strict=True):
         with tab:
-            values[group] = _group(f"{key}.{group}", type(getattr(start, group)))
+            values[group] = group_form(f"{key}.{group}", getattr(start, group))
     return values
 
 
-def fill(key: str, settings: RunSettings) -> None:
-    """Put these settings into the form; in a callback, or before the form is drawn."""
-    for group, values in settings.model_dump().items():
-        for name, value in values.items():
-            st.session_state[f"{key}.{group}.{name}"] = value
-
-
-def _group(key: str, settings: type[Settings]) -> dict[str, Any]:
-    fields = settings.model_fields
+def group_form(key: str, start: Settings, *, leave_out: Collection[str] = ()) -> dict[str, Any]:
+    """The same for one group, without some of its fields; `fill_group` changes what it holds."""
+    fields = {name: field for name, field in type(start).model_fields.items() if name not in leave_out}
+    if f"{key}.{next(iter(fields))}" not in st.session_state:
+        fill_group(key, start)
     cells = [
         cell for _ in range(0, len(fields), 3) for cell in st.columns(3)
     ]  # row by row: a phone keeps the order
@@ -43,6 +38,18 @@ def _group(key: str, settings: type[Settings]) -> dict[str, Any]:
         with cell:
             values[name] = _widget(f"{key}.{name}", name, field)
     return values
+
+
+def fill(key: str, settings: RunSettings) -> None:
+    """Put these settings into the form; in a callback, or before the form is drawn."""
+    for group in GROUPS:
+        fill_group(f"{key}.{group}", getattr(settings, group))
+
+
+def fill_group(key: str, settings: Settings) -> None:
+    """Put the settings of one group into its form."""
+    for name, value in settings.model_dump().items():
+        st.session_state[f"{key}.{name}"] = value
 
 
 def _widget(key: str, name: str, field: FieldInfo) -> Any:
