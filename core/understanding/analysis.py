@@ -87,9 +87,9 @@ class Seen:
         """What was done to a canvas, in words."""
         if self.kinds[place] != ONE:
             return self.kinds[place]
-        number = int(self.strengths[place].argmax())
-        name = EFFECTS[number]
-        return name if name in SWITCHES else f"{name}, {LEVELS[_level(self.strengths[place, number])]}"
+        name = EFFECTS[int(self.strengths[place].argmax())]
+        level = int(_levels(self.strengths[place]).max())
+        return name if name in SWITCHES else f"{name}, {LEVELS[level]}"
 
 
 @dataclass(frozen=True)
@@ -461,8 +461,9 @@ def _strengths(piece: Piece) -> torch.Tensor:
     return strengths
 
 
-def _level(strength: float) -> int:
-    return min(math.ceil(float(strength) * len(LEVELS)) - 1, len(LEVELS) - 1)
+def _levels(strengths: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Places in `LEVELS` of strengths above 0."""
+    return np.clip(np.ceil(strengths * len(LEVELS)) - 1, 0, len(LEVELS) - 1).astype(int)
 
 
 def _group(name: str, right: Bool[np.ndarray, " n"]) -> Group:
@@ -505,20 +506,20 @@ def _by(seen: Seen, read_right: Bool[np.ndarray, " m"]) -> dict[str, tuple[Group
             [str(place + 1) for place in range(longest)], np.broadcast_to(slots, there.shape)[there], read_right
         ),
         "height": _between(
-            [step * number for number in range(8)],
+            [float(step * number) for number in range(8)],
             [f"{step * number}–{step * (number + 1)}" for number in range(8)],
             heights, read_right,
         ),
         "gap": _between(
-            [-np.inf, 0, 0.15, 0.4, 1.0], ["overlap", "0–0.15", "0.15–0.4", "0.4–1", "over 1"],
+            [-math.inf, 0.0, 0.15, 0.4, 1.0], ["overlap", "0–0.15", "0.15–0.4", "0.4–1", "over 1"],
             _gaps(seen.boxes, there)[there], read_right,
         ),
         "tilt": _between(
-            [0, 1, 2, 4, 6], ["0–1°", "1–2°", "2–4°", "4–6°", "over 6°"],
+            [0.0, 1.0, 2.0, 4.0, 6.0], ["0–1°", "1–2°", "2–4°", "4–6°", "over 6°"],
             np.broadcast_to(_tilts(seen.boxes, lengths)[:, None], there.shape)[there], read_right,
         ),
         "together": _between(
-            [0, 2, 4, 6, 8, 10], ["0–1", "2–3", "4–5", "6–7", "8–9", "10 or more"],
+            [0.0, 2.0, 4.0, 6.0, 8.0, 10.0], ["0–1", "2–3", "4–5", "6–7", "8–9", "10 or more"],
             np.where(camera & shown, together, np.nan), right,
         ),
     }  # fmt: skip
@@ -554,7 +555,7 @@ def _effects(seen: Seen) -> dict[str, tuple[Group, ...]]:
     found = {}
     for number, name in enumerate(EFFECTS):
         met = alone & (seen.strengths[:, number] > 0)
-        levels = np.array([_level(strength) for strength in seen.strengths[met, number]], int)
+        levels = _levels(seen.strengths[met, number])
         switched = name in SWITCHES
         names = ("on",) if switched else LEVELS
         if groups := _groups(names, np.zeros_like(levels) if switched else levels, right[met]):
