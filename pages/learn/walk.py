@@ -50,7 +50,7 @@ def keep(key: str, options: range, default: int) -> None:
 
 look.header("learn/walk")
 st.html(_STYLE)
-yours, way_through = st.columns([1, 2.1], gap="large")
+yours, way_through = st.columns([1, 1.9], gap="large")
 
 with yours.container(key="walk-yours"):
     kind = st.segmented_control(
@@ -80,13 +80,19 @@ with yours.container(key="walk-yours"):
             st.button(
                 "Another", icon=":material/refresh:", on_click=another, key="walk-another", type="tertiary"
             )
-    look.show_reading(reading)
     if reading.box is None:
+        look.empty_state(
+            "There is no ink", "Write a number, and it is followed.", key="walk", icon=":material/draw:"
+        )
         st.stop()
+    look.show_reading(reading)
     way = walk(reader, reading)
     rows, columns = grid_of(reader)[:2]
     layers, heads = range(1, len(way.layers) + 1), range(1, reader.settings.model.heads + 1)
     keep("walk-patch", range(rows * columns), inkiest_patch(way))
+    if st.session_state["walk-patch"] == st.session_state.get("walk-inkiest"):  # nobody chose another one
+        st.session_state["walk-patch"] = inkiest_patch(way)
+    st.session_state["walk-inkiest"] = inkiest_patch(way)
     keep("walk-layer", layers, 1)
     keep("walk-head", heads, 1)
     patch = st.slider("Patch to follow", 0, rows * columns - 1, key="walk-patch", persist_state="session")
@@ -124,6 +130,7 @@ with way_through:
             required=True,
             persist_state="session",
             label_visibility="collapsed",
+            wrap=True,
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
