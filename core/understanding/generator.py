@@ -175,7 +175,10 @@ class Produced:
     strengths: dict[str, float]
     """Of each effect: its mean strength where it acts; 0 where it never does."""
     per_second: float
-    """Canvases a second, in batches as training makes them, on as many threads as torch uses at this moment."""
+    """Canvases a second, in batches as training makes them, on as many threads as torch uses at this moment.
+
+    On one thread it is the processor's time that counts, whatever else the machine has to do.
+    """
     threads: int
 
     @property
@@ -194,11 +197,12 @@ def produced(tiles: Tiles, settings: CanvasSettings, count: int, seed: int) -> P
     sizes = [_TRAINING_BATCH] * (count // _TRAINING_BATCH)
     sizes += [count % _TRAINING_BATCH] if count % _TRAINING_BATCH else []
     make_canvases(tiles, settings, sizes[0], seed)  # what is made only once is not timed
+    clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
     lengths, gaps, sides, strengths, seconds = [], [], [], [], 0.0
     for number, size in enumerate(sizes):
-        started = time.perf_counter()
+        started = clock()
         made = make_canvases(tiles, settings, size, _seed(seed, number))
-        seconds += time.perf_counter() - started
+        seconds += clock() - started
         there = _there(made)
         pairs = there[:, 1:]
         gaps.append((made.boxes[:, 1:, 0] - made.boxes[:, :-1, 2])[pairs])

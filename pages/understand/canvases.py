@@ -72,8 +72,8 @@ def another() -> None:
     st.session_state[_SEED] += 1
 
 
-def ask() -> CanvasSettings | None:
-    """The settings as they stand in the form; None, and what is wrong, where they cannot work."""
+def ask_seed() -> int:
+    """Where to begin: a preset, and the seed."""
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     left.selectbox(
         "Begin from a preset", list(PRESETS), index=list(PRESETS).index(_PRESET), key="canvases-preset",
@@ -90,6 +90,11 @@ def ask() -> CanvasSettings | None:
         help="Same seed, same settings, same canvases.",
     )
     right.button("Other canvases", icon=":material/casino:", on_click=another, help="Takes the next seed.")
+    return int(st.session_state[_SEED])
+
+
+def ask() -> CanvasSettings | None:
+    """The settings as they stand in the form; None, and what is wrong, where they cannot work."""
     values = forms.group_form(_FORM, preset(_PRESET), leave_out=_LEFT_OUT)
     st.caption(
         "Left out is *found share*, canvases cut out of simulated camera frames by the finder of numbers: searching the frames takes minutes, "
@@ -191,7 +196,7 @@ def show_produced(settings: CanvasSettings, seed: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             f"Of {found.count:,} canvases, made for this at {when} on this machine, in batches of 64 as in training, on {threads}. "
-            "Whatever else the machine does slows it down.",
+            "It is the processor’s time that counts, as if the machine had nothing else to do.",
             width="content",
         )
         st.button("Measure again", icon=":material/refresh:", on_click=measured.clear)
@@ -281,9 +286,10 @@ def offer_files(settings: CanvasSettings, seed: int) -> None:
 
 look.header("understand/canvases")
 digits.offer_all()
+seed = ask_seed()
+pictures = st.container()  # above the form: on a phone the form is long
 settings = ask()
 if settings is not None:
-    seed = int(st.session_state[_SEED])
     stock(digits.mnist().checksum)  # here, where its spinner can be seen
     made = sheet(settings, seed, digits.mnist().checksum)
     written = generator.texts(made)
@@ -292,16 +298,17 @@ if settings is not None:
     def pick(index: int) -> None:
         st.session_state[_CHOSEN] = index
 
-    thumbnails(
-        generator.pictures(made),
-        [f"Canvas {index}: {text or 'no number'}" for index, text in enumerate(written)],
-        key="canvases-sheet",
-        label="Canvases of these settings",
-        on_pick=pick,
-        captions=[text or "no number" for text in written],
-        chosen=chosen,
-        wide=min(max(round(40 * settings.width / settings.height), 64), 260),
-    )
+    with pictures:
+        thumbnails(
+            generator.pictures(made),
+            [f"Canvas {index}: {text or 'no number'}" for index, text in enumerate(written)],
+            key="canvases-sheet",
+            label="Canvases of these settings",
+            on_pick=pick,
+            captions=[text or "no number" for text in written],
+            chosen=chosen,
+            wide=min(max(round(40 * settings.width / settings.height), 64), 260),
+        )
     st.header("One of them", anchor=False)
     show_one(made, chosen)
     st.header("Each effect, one by one", anchor=False)

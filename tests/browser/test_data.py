@@ -1,5 +1,7 @@
-"""The Digits page in a browser: what is drawn around on the map is shown, a class leads to its digits, keys walk the grid."""
+"""Digits and Canvases in a browser: what is drawn around on the map is shown, keys walk a grid, a setting is live, files come down."""
 
+import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,3 +72,41 @@ def test_digits_are_chosen_by_hand_from_grid_class_and_map(
     for name in ("Browse", "Classes", "Map", "Doubtful"):
         view(phone, name)
         assert_all_is_well(phone)
+
+
+def test_a_canvas_is_chosen_a_setting_is_live_and_the_files_come_down(
+    open_tab: OpenTab, own_app: Server, screenshots: Path, tmp_path: Path
+) -> None:
+    page = open_tab(f"{own_app.url}/canvases", height=1400)
+    sheet = page.get_by_role("group", name="Canvases of these settings")
+    expect(sheet.get_by_role("button")).to_have_count(24)
+    settle(page)
+    page.keyboard.press("Escape")  # see test_sweeps
+    page.get_by_role("spinbutton", name="Max digits").fill("2")
+    page.get_by_role("spinbutton", name="Max digits").press("Enter")
+    settle(page)
+    expect(sheet.get_by_role("button", name="Canvas 0")).to_be_visible()
+    written = [
+        name.split(": ")[1]
+        for name in sheet.get_by_role("button").evaluate_all("all => all.map(b => b.title)")
+    ]
+    assert {len(text) for text in written if text != "no number"} == {1, 2}
+    place = next(place for place, text in enumerate(written) if len(text) == 2)
+    sheet.get_by_role("button").nth(place).click()
+    expect(sheet.get_by_role("button").nth(place)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("img", name=f"Canvas {place}, with the true box")).to_be_visible()
+    settle(page)
+
+    with page.expect_download() as coming:
+        page.get_by_role("button", name="PNG + labels (ZIP)").click()
+    coming.value.save_as(tmp_path / "canvases.zip")
+    with zipfile.ZipFile(tmp_path / "canvases.zip") as archive:
+        labels = json.loads(archive.read("labels.json"))
+        assert [one["text"] or "no number" for one in labels["canvases"]] == written
+        assert len([name for name in archive.namelist() if name.endswith(".png")]) == 24
+    assert_all_is_well(page)
+    page.screenshot(path=screenshots / "canvases.png")
+    phone = open_tab(f"{own_app.url}/canvases", width=390, scheme="dark")
+    settle(phone)
+    expect(phone.get_by_role("button", name="PNG + labels (ZIP)")).to_be_visible()
+    assert_all_is_well(phone)
