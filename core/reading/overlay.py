@@ -129,10 +129,11 @@ def patches_picture(
     size, stride = model.patch_size * scale, model.stride * scale
     rows, columns = model.grid(height, width)
     for index, weight in weights.items():
+        ink_of = np.array(colour or position_rgb(index), np.float32)
+        opacities = 0.75 * weight / max(float(weight.max()), 1e-9)
         for row, column in np.ndindex(rows, columns):
             patch = paper[row * stride : row * stride + size, column * stride : column * stride + size]
-            opacity = 0.75 * weight[row, column] / max(float(weight.max()), 1e-9)
-            patch += (np.array(colour or position_rgb(index), np.float32) - patch) * opacity
+            patch += (ink_of - patch) * opacities[row, column]
     ink = cv2.resize(strip, (width * scale, height * scale), interpolation=cv2.INTER_NEAREST)[..., None]
     image = (paper * (1 - 0.9 * ink)).round().astype(np.uint8)
     for row, column in np.ndindex(rows, columns):

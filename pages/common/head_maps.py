@@ -47,7 +47,7 @@ _VIEWS: Final = {
     "tokens": "Every token (row) to every token (column)",
 }
 _GREEN: Final = (38, 138, 62)  # no position has it
-_SMALL, _LARGE = 3, 8  # pixels of a map for a pixel of the strip
+_SMALL, _LARGE = 2, 6  # pixels of a map for a pixel of the strip
 _MEAN: Final = "Mean"
 
 _STYLE: Final = """<style>
@@ -126,7 +126,7 @@ def show_patch(reader: Reader, reading: Reading, patch: Patch, *, key: str) -> N
         st.session_state[f"{key}-patch"] = patch
 
     patch_board(
-        patches_picture(reading.strip, model, {}, scale=_LARGE),
+        patches_picture(reading.strip, model, {}, scale=4),
         (reading.strip.shape[0], reading.strip.shape[1]),
         model,
         {patch: "chosen"},
@@ -151,7 +151,7 @@ def show_patch(reader: Reader, reading: Reading, patch: Patch, *, key: str) -> N
         with column.container(key=f"{key}-{'from' if maps is looks_at else 'to'}"):
             st.markdown(f"**{title}**")
             st.image(
-                patches_picture(reading.strip, model, {0: weights}, scale=_LARGE, colour=_GREEN),
+                patches_picture(reading.strip, model, {0: weights}, scale=5, colour=_GREEN),
                 alt=f"{title}, the patch in row {patch.row + 1}, column {patch.column + 1}",
                 width="stretch",
                 output_format="PNG",
@@ -257,7 +257,7 @@ def _grid_html(
                 f"<figcaption>Head {other + 1} <span><b>{bits}</b>, {share}</span></figcaption></figure>"
             )
     shape = "heads" if width > height else "heads square"
-    return f'{_STYLE}<div class="{shape}" style="--heads:{len(drawn[0])}">{"".join(cells)}</div>'
+    return f'<div class="{shape}" style="--heads:{len(drawn[0])}">{"".join(cells)}</div>{_STYLE}'
 
 
 def _show_large(
@@ -273,7 +273,7 @@ def _show_large(
     st.image(
         picture,
         alt=f"Attention of {which.lower()}",
-        width=min(picture.shape[1] // 2, 640),
+        width=640 if picture.shape[1] > picture.shape[0] else 320,
         output_format="PNG",
     )
 
