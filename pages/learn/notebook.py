@@ -1,5 +1,80 @@
 """Notebook: the guided walk through the model in code, to read here or to take along."""
 
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from core.understanding.notebook import GUIDE, Code, NotebookError, Text, read_notebook
 from pages.common import look
 
+_STYLE: Final = """<style>
+@media (min-width: 900px) {
+  [data-testid="stColumn"]:has(.st-key-notebook-contents) > div { position: sticky; top: 4.5rem; }
+}
+.st-key-notebook-contents p { font-size: .92rem; line-height: 1.45; }
+.st-key-notebook-contents a { text-decoration: none; }
+[class*="st-key-notebook-printed-"] pre { border-left: 3px solid color-mix(in srgb, currentColor 22%, transparent); background: transparent; }
+</style>"""
+
+
+@st.cache_data(show_spinner=False, max_entries=2)
+def cells(path: Path, last_changed: float) -> list[Text | Code]:
+    """A notebook that was run again is read again."""
+    return read_notebook(path)
+
+
+def show_text(text: Text) -> None:
+    """Words, under their heading if they have one."""
+    if text.heading is not None:
+        st.header(text.heading, anchor=text.anchor)
+    st.markdown(text.body)
+
+
+def show_code(code: Code, place: int) -> None:
+    """Lines, and below them what they printed and drew."""
+    st.code(code.source, language="python")
+    with st.container(key=f"notebook-printed-{place}"):
+        for output in code.outputs:
+            if isinstance(output, bytes):
+                st.image(output, alt=f"What the lines above draw (cell {code.number}).", width="content")
+            else:
+                st.code(output.rstrip(), language=None)
+
+
 look.header("learn/notebook")
+st.html(_STYLE)
+try:
+    parts = cells(GUIDE, GUIDE.stat().st_mtime if GUIDE.exists() else 0.0)
+except NotebookError as error:
+    look.empty_state("The notebook is not here", str(error), key="notebook", icon=":material/menu_book:")
+    st.stop()
+
+contents, story = st.columns([1, 3.2], gap="large")
+with contents.container(key="notebook-contents"):
+    st.download_button(
+        "Download (.ipynb)",
+        GUIDE.read_bytes(),
+        GUIDE.name,
+        "application/x-ipynb+json",
+        icon=":material/download:",
+        key="notebook-download",
+        on_click="ignore",
+    )
+    titled = [part for part in parts if isinstance(part, Text) and part.heading is not None]
+    st.markdown("  \n".join(f"[{look.unmarked(part.heading or '')}](#{part.anchor})" for part in titled))
+with story:
+    st.markdown(
+        "Below is the notebook as it was last run, code and outputs. It is made of the very modules that read numbers in this app. "
+        "To run it yourself, in the project's folder:"
+    )
+    st.code(
+        f"pip install -r requirements-dev.txt jupyterlab\njupyter lab notebooks/{GUIDE.name}",
+        language="bash",
+        wrap_lines=True,
+    )
+    for place, part in enumerate(parts):
+        if isinstance(part, Text):
+            show_text(part)
+        else:
+            show_code(part, place)
