@@ -1,6 +1,8 @@
 """The runs page without a browser: it teaches, lists, filters, compares, edits, deletes with a way back, and hands a checkpoint on."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,6 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import ModelSettings, RunSettings
 from core.model.checkpoint import BUNDLED
-from core.training import jobs
 from core.training.same_canvases import Answers, SameCanvases
 from core.training.tracking import Metric, Store
 from pages.common import run_readings, runs, sitemap
@@ -154,6 +155,11 @@ def test_a_link_opens_the_same_view(app: AppTest, ids: dict[str, str]) -> None:
     assert [row["Δ best.clean"] for row in table(page)] == pytest.approx([20.0, 0.0, -20.0])
 
 
+def test_a_link_names_the_curves_that_are_shown(app: AppTest, ids: dict[str, str]) -> None:
+    page = opened(app, run=[ids["1 heads"]], metrics=[runs.METRICS["camera"]])
+    assert page.multiselect(key="metrics").value == ["camera"]
+
+
 def test_a_link_to_a_run_that_is_gone_opens_all_the_same(app: AppTest, ids: dict[str, str]) -> None:
     page = opened(app, run=["0" * 32, "../x"], base="gone")
     assert "Tick runs" in words(page) and len(table(page)) == 4
@@ -186,7 +192,7 @@ def test_curves_lie_over_each_other_raw_and_smoothed_along_any_axis(
         figure["layout"]["xaxis3"]["title"]["text"] == "epoch" and figure["layout"]["yaxis"]["type"] == "log"
     )
     assert "never logged" not in words(page)
-    checked(page.multiselect(key="runs-metrics").set_value([]).run())
+    checked(page.multiselect(key="metrics").set_value([]).run())
     assert "Choose a metric" in words(page)
 
 
@@ -305,20 +311,18 @@ def test_readings_can_be_taken_along_line_by_line(ids: dict[str, str], store: St
     ]
 
 
-def test_a_run_whose_process_is_gone_is_shown_as_died(
-    app: AppTest, store: Store, module_lab: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = module_lab / "jobs" / "20261101-000000-x"
-    job.mkdir(parents=True)
-    (job / "job.json").write_text(json.dumps({"name": "x", "command": ["train"], "created": 1.0}))
-    (job / "process.json").write_text(json.dumps({"pid": 1, "created": 1.0}))
-    (job / "state.json").write_text(json.dumps({"state": "running"}))
-    run = store.begin("lost", RunSettings(), {"folder": str(job)})
+def test_a_run_whose_process_is_gone_is_shown_as_died(app: AppTest, store: Store, root: Path) -> None:
+    begun = "from core.config import RunSettings; from core.training.tracking import Store; print(Store().begin('lost', RunSettings(), {}))"
+    run = subprocess.run(
+        [sys.executable, "-c", begun], cwd=root, capture_output=True, text=True, check=True
+    ).stdout.split()[-1]
+    mine = store.begin("mine", RunSettings(), {})
     try:
-        assert jobs.find(job.name).state == "died"
-        assert table(opened(app, filter="lost"))[0]["status"] == "died"
+        statuses = {row["name"]: row["status"] for row in table(opened(app))}
+        assert statuses["lost"] == "died" and statuses["mine"] == "running"
     finally:
         store.delete(run)
+        store.delete(mine)
 
 
 def test_a_store_that_cannot_be_read_says_what_to_do(

@@ -160,6 +160,23 @@ def test_a_run_that_does_not_exist_is_said_so(store: Store, nobody: str) -> None
         store.log(nobody, values("loss", 1.0))
 
 
+def test_a_run_has_died_when_its_process_is_gone_without_a_word_and_lives_again_where_it_goes_on(
+    store: Store, root: Path
+) -> None:
+    script = f"from core.config import RunSettings; from core.training.tracking import Store; print(Store({store.uri!r}).begin('lost', RunSettings(), {{}}))"
+    said = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True
+    )
+    lost = said.stdout.split()[-1]
+    assert store.run(lost).died and store.run(lost).status == "running"
+    mine = store.begin("mine", RunSettings(), {})
+    assert not store.run(mine).died
+    store.go_on(lost)
+    assert not store.run(lost).died
+    store.end(lost, "finished")
+    assert not store.run(lost).died
+
+
 WRITER = """
 import sys, time
 from core.config import RunSettings

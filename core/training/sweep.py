@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import socket
 import statistics
 import time
 import warnings
@@ -20,10 +19,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import plotly.graph_objects as go
-import psutil
 import torch
 from filelock import FileLock, Timeout
 
@@ -34,6 +32,7 @@ from core.model.checkpoint import CheckpointError, build, load_checkpoint, param
 from core.training import lab
 from core.training.engine import BEST, Epoch, Step, TrainingDiverged, fit
 from core.training.lab import STATE
+from core.training.owner import at_work, this_process
 from core.training.recording import SETTINGS, Outcome, keep, provenance, recorded
 from core.training.sweep_file import Parameter, Plan, Value, read_plan
 from core.training.tracking import Store
@@ -268,7 +267,7 @@ def _run(
         if sweep.plan.grid and not _waiting(study):
             return  # the rest is in the hands of other machines
         trial = study.ask(_distributions(sweep.plan.settings.varied))
-        trial.set_user_attr("owner", _me())
+        trial.set_user_attr("owner", this_process())
         try:
             settings = sweep.plan.run_settings(trial.params)
         except SettingsError as error:
@@ -434,20 +433,11 @@ def _succeeded(trials: Sequence[optuna.trial.FrozenTrial]) -> set[int]:
     return {trial.user_attrs["goes_on"] for trial in trials if "goes_on" in trial.user_attrs}
 
 
-def _me() -> dict[str, Any]:
-    return {"host": socket.gethostname(), "pid": os.getpid(), "created": psutil.Process().create_time()}
-
-
 def _alive(trial: optuna.trial.FrozenTrial, sweep: Sweep) -> bool:
     owner = trial.user_attrs.get("owner")
-    if owner is None:  # it was begun this very moment, perhaps on another machine
-        return bool(sweep.storage)
-    if owner["host"] != socket.gethostname():
-        return bool(sweep.storage)
-    try:
-        return abs(psutil.Process(owner["pid"]).create_time() - owner["created"]) < 0.05
-    except psutil.Error:
-        return False
+    # Without one it was begun this very moment, perhaps on another machine.
+    alive = at_work(owner) if owner else None
+    return bool(sweep.storage) if alive is None else alive
 
 
 # Optuna

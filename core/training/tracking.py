@@ -20,6 +20,7 @@ from filelock import FileLock
 
 from core.config import RunSettings
 from core.training import lab
+from core.training.owner import Owner, at_work, this_process
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,7 +29,8 @@ Setting = str | int | float | bool
 Status = Literal["running", "finished", "stopped", "failed"]
 
 EXPERIMENT = "numbers"
-_NAME, _NOTE, _OUTCOME = "mlflow.runName", "mlflow.note.content", "numbers.outcome"
+_NAME, _NOTE = "mlflow.runName", "mlflow.note.content"
+_OUTCOME, _OWNER = "numbers.outcome", "numbers.owner"
 _OURS, _ANY_TAG = ("mlflow.", "numbers."), "numbers.tag."
 _AT_ONCE = 900  # metrics in one call; MLflow takes no more than 1,000
 _PAGE = 1000
@@ -70,6 +72,13 @@ class Run:
     """A person's, and `about.*`: what was noted of code, data and machine."""
     note: str
     deleted: bool
+    owner: Owner | None = None
+    """The process that trains it, or did."""
+
+    @property
+    def died(self) -> bool:
+        """Whether it is said to run, but its process is gone without a word. Asked of the system each time."""
+        return self.status == "running" and self.owner is not None and at_work(self.owner) is False
 
 
 class Store:
@@ -93,12 +102,14 @@ class Store:
             run_id: str = run.info.run_id
             params = [Param(key, str(value)) for key, value in flat.items()]
             tags = [RunTag(f"about.{key}", value) for key, value in about.items() if value]
+            tags.append(RunTag(_OWNER, json.dumps(this_process())))
             self._client.log_batch(run_id, params=params, tags=tags)
         return run_id
 
     def go_on(self, run_id: str) -> None:
-        """A stopped run is running again."""
+        """A stopped run is running again, in this process."""
         with self._explained():
+            self._client.set_tag(run_id, _OWNER, json.dumps(this_process()))
             if _OUTCOME in self._client.get_run(run_id).data.tags:
                 self._client.delete_tag(run_id, _OUTCOME)
             self._client.update_run(run_id, status="RUNNING")
@@ -382,6 +393,7 @@ def _run(run: Any) -> Run:
         ),
         note=data.tags.get(_NOTE, ""),
         deleted=info.lifecycle_stage == "deleted",
+        owner=json.loads(data.tags[_OWNER]) if _OWNER in data.tags else None,
     )
 
 

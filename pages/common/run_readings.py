@@ -135,12 +135,14 @@ def show_same(some: Sequence[Run]) -> None:
         show_chart(
             _bars(result, lengths, sorted(set(lengths), key=int), "Exact match by length", "digits"),
             key="runs-by-length",
+            save_as="exact-match-by-length",
             height=330,
         )
     with right:
         show_chart(
             _bars(result, result.canvases.kinds, KINDS, "Exact match by what the camera did", ""),
             key="runs-by-kind",
+            save_as="exact-match-by-kind",
             height=330,
         )
     each = result.canvases.kinds.count(KINDS[-1])
@@ -255,7 +257,9 @@ def _show_canvases(result: Compared, order: Sequence[int], *, key: str, narrow: 
     pages = max((len(order) + _A_PAGE - 1) // _A_PAGE, 1)
     page = 1
     if pages > 1:
-        page = st.number_input(f"Page, of {pages}", 1, pages, 1, key=f"{key}-page", width=160)
+        page = st.number_input(
+            f"Page, of {pages}", 1, pages, 1, key=f"{key}-page", bind="query-params", width=160
+        )
     names, inks = runs.labels(result.runs), runs.colours(result.runs)
     cards = []
     for place in order[(page - 1) * _A_PAGE : page * _A_PAGE]:

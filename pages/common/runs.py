@@ -16,7 +16,6 @@ import streamlit as st
 from plotly.subplots import make_subplots
 
 from core.reading.palette import POSITION_COLOURS
-from core.training import jobs
 from core.training.compare import Axis, differing, facts, places, smoothed
 from core.training.tracking import Metric, Run, Store
 from pages.common.charts import LAYOUT
@@ -75,17 +74,9 @@ def history(run: Run, metric: str) -> list[Metric]:
     return _history(store().uri, run.id, metric, _stamp() if run.status == "running" else run.seconds)
 
 
-@st.cache_data(ttl=2, show_spinner=False)
-def _dead(root: str) -> set[str]:
-    return {str(job.folder) for job in jobs.jobs() if not job.alive}
-
-
 def status(run: Run) -> str:
     """As the store says, but a run whose process is gone without a word has died."""
-    folder = run.tags.get("about.folder")
-    if run.status == "running" and folder in _dead(str(Store().uri)):
-        return "died"
-    return run.status
+    return "died" if run.died else run.status
 
 
 def labels(runs: Sequence[Run]) -> dict[str, str]:

@@ -252,7 +252,12 @@ def show_curves(some: list[Run]) -> None:
     left, middle, right = st.columns([3, 2, 2], gap="medium", vertical_alignment="bottom")
     usual = [name for name in ("loss", "clean", "camera") if name in known] or known[:1]
     metrics = left.multiselect(
-        "Metrics", known, usual, format_func=lambda name: runs.METRICS.get(name, name), key="runs-metrics"
+        "Metrics",
+        known,
+        usual,
+        format_func=lambda name: runs.METRICS.get(name, name),
+        key="metrics",
+        bind="query-params",
     )
     axis = middle.selectbox(
         "Along", list(runs.AXES), format_func=lambda one: runs.AXES[one], key="axis", bind="query-params"

@@ -246,7 +246,9 @@ def show_settings(some: Sequence[Sweep]) -> None:
                 columns = st.columns(2)
             with columns[number % 2]:
                 if drawn := figure("slice", [one], [name]):
-                    show_chart(drawn, key=f"slice-{name}-{one.folder.name}", height=260)
+                    show_chart(
+                        drawn, key=f"slice-{name}-{one.folder.name}", height=260, save_as=f"slice-{name}"
+                    )
     st.caption("Each point is a finished trial: the darker, the later.")
     for one, _ in side_by_side(some):
         varied = list(one.plan.settings.varied)
@@ -256,14 +258,14 @@ def show_settings(some: Sequence[Sweep]) -> None:
         across = left.selectbox("Across", varied, key=f"across-{one.folder.name}")
         up = right.selectbox("Up", [name for name in varied if name != across], key=f"up-{one.folder.name}")
         if drawn := figure("contour", [one], [across, up]):
-            show_chart(drawn, key=f"contour-{one.folder.name}", height=380)
+            show_chart(drawn, key=f"contour-{one.folder.name}", height=380, save_as="contour")
 
 
 def show_each(kind: str, some: Sequence[Sweep]) -> None:
     """One of Optuna's figures for each sweep."""
     for one, _ in side_by_side(some):
         if drawn := figure(kind, [one]):
-            show_chart(drawn, key=f"{kind}-{one.folder.name}", height=340)
+            show_chart(drawn, key=f"{kind}-{one.folder.name}", height=340, save_as=kind)
 
 
 def show_cost(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
