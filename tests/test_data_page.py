@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.data.mnist import Digits, Mnist
+from core.model.checkpoint import BUNDLED
 from core.understanding.labels import PUBLISHED
 from pages.common import digits
 from tests.conftest import ROOT
@@ -148,3 +149,20 @@ def test_with_all_of_mnist_accuracy_is_told_on_corrected_labels_too(
         "On the published list of label errors: given 8, proposed 9; of five people 0 chose 8, 5 chose 9"
         in words(app)
     )
+
+
+@pytest.mark.parametrize("view", ["Browse", "Classes", "Map", "Doubtful"])
+def test_every_view_works_with_a_checkpoint_of_ones_own_and_without_any(
+    view: str, app: AppTest, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.safetensors"
+    own.write_bytes((BUNDLED / "digit.safetensors").read_bytes())
+    app.session_state["reader-digit"] = own, "my run"
+    look_at(app, view)
+    (used,) = (
+        part.proto.body for part in app.get("html") if "Reading with the checkpoint" in part.proto.body
+    )
+    assert "my run" in used
+    own.unlink()
+    app.run()
+    assert not app.exception and "There is no model to read with" in words(app)

@@ -9,7 +9,6 @@ import torch
 from core.data.mnist import Digits, Mnist
 from core.reading import Reader
 from core.training.metrics import read_digits
-from core.understanding import embedding
 from core.understanding.embedding import embedded, fingerprint, has_umap, nearest, pca_map, pixels, umap_map
 
 
@@ -85,7 +84,7 @@ def test_a_fingerprint_follows_the_weights(digit_reader: Reader, number_reader: 
 
 
 def test_umap_is_offered_only_where_its_package_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert not has_umap()
 
 

@@ -24,7 +24,7 @@ from core.understanding.classes import (
 from pages.common import digits, look
 from pages.common.charts import show_chart
 from pages.common.digit_charts import balance, choose_on, map_chart
-from pages.common.readers import Kind, reader_or_advice
+from pages.common.readers import reader_or_advice
 from pages.common.thumbnails import thumbnails
 
 _SPLITS: Final[dict[Split, str]] = {"test": "Test", "validation": "Validation", "train": "Training"}
@@ -119,11 +119,12 @@ def grid(
 
 
 def choose_split(key: str) -> Split:
+    # No default: other parts of the page choose a split, too.
+    st.session_state.setdefault(key, "test")
     split = st.segmented_control(
         "Split",
         list(_SPLITS),
         format_func=lambda one: _SPLITS[one],
-        default="test",
         required=True,
         key=key,
         persist_state="session",
@@ -131,7 +132,7 @@ def choose_split(key: str) -> Split:
     return split or "test"
 
 
-def browse() -> None:
+def browse(judge: Reader | None) -> None:
     """A screenful of digits, from any place on."""
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         split = choose_split("digits-split")
@@ -186,16 +187,16 @@ def browse() -> None:
     if digits.mnist().is_sample:
         st.caption("In the bundled sample, places count within the sample: they are not MNIST’s.")
     with right:  # last, for it may have to wait for the model
-        show_chosen()
+        show_chosen(judge)
 
 
-def show_chosen() -> None:
+def show_chosen(judge: Reader | None) -> None:
     """The digit that was chosen: large, what is read of it, and what lies near it; it stays in sight beside a long list."""
     with st.container(key="digits-chosen"):
-        _chosen()
+        _chosen(judge)
 
 
-def _chosen() -> None:
+def _chosen(judge: Reader | None) -> None:
     split, place = st.session_state.get(_CHOSEN, _FIRST)
     some = digits.mnist().split(split)
     if place >= len(some):  # chosen in all of MNIST, and now there is the sample
@@ -203,7 +204,6 @@ def _chosen() -> None:
         some = digits.mnist().test
     one = part(some, slice(place, place + 1))
     label = int(one.labels[0])
-    reader = reader_or_advice("digit")
     st.markdown(f"**{_SPLITS[split]} digit {place:,}, labelled {label}**")
     picture, words = st.columns([2, 3], vertical_alignment="center")
     with picture:
@@ -212,10 +212,10 @@ def _chosen() -> None:
             alt=f"The digit, labelled {label}.",
             width=180,
         )
-    if reader is None:
+    if judge is None:
         return
-    vector = np.concatenate(list(embedding.embedded(reader.model, one, reader.settings.canvas)))
-    sure = labels.opinions(reader, vector)[0]
+    vector = np.concatenate(list(embedding.embedded(judge.model, one, judge.settings.canvas)))
+    sure = labels.opinions(judge, vector)[0]
     with words:
         ranked = np.argsort(-sure)[:3]
         answer = int(ranked[0])
@@ -233,7 +233,7 @@ def _chosen() -> None:
     itself = place if split == "test" else None
     for space, every, of in (
         ("pixels", test_pixels(checksum), embedding.pixels(one)[0]),
-        ("model", vectors(reader, "test"), vector[0]),
+        ("model", vectors(judge, "test"), vector[0]),
     ):
         near, _ = embedding.nearest(every, of, 12, leave_out=itself)
         found = digits.mnist().test.labels[near]
@@ -299,30 +299,29 @@ def browse_class(split: Split, label: int) -> None:
     st.session_state[_FROM] = 0
 
 
-def mapped() -> None:
+def mapped(judge: Reader | None) -> None:
     """All test digits in the plane, of which some can be taken out."""
     test, checksum = digits.mnist().test, digits.mnist().checksum
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         space = st.segmented_control(
             "Space", list(_SPACES), format_func=lambda one: _SPACES[one], default="digit", required=True,
             key="digits-space", persist_state="session",
-        ) or "digit"  # fmt: skip
+        )  # fmt: skip
         method = "PCA"
         if embedding.has_umap():
             method = st.segmented_control(
                 "Map", ["PCA", "UMAP"], default="PCA", required=True, key="digits-method", persist_state="session"
-            ) or "PCA"  # fmt: skip
+            )  # fmt: skip
         rings = st.toggle("Ring what the digit model misreads", key="digits-rings", persist_state="session")
-    kind: Kind = "number" if space == "number" else "digit"
-    reader = reader_or_advice(kind)
-    if reader is None:
-        return
     if space == "pixels":
         every, what = test_pixels(checksum), "pixels"
     else:
+        reader = reader_or_advice("number") if space == "number" else judge
+        if reader is None:
+            return
         every, what = vectors(reader, "test"), embedding.fingerprint(reader.model)
     misread = None
-    if rings and (judge := reader_or_advice("digit") if kind == "number" else reader):
+    if rings and judge:
         answers = labels.opinions(judge, vectors(judge, "test")).argmax(1)
         misread = np.flatnonzero(answers != test.labels)
     found = drawn_map(what, checksum, method, every)
@@ -358,7 +357,7 @@ def mapped() -> None:
                 icon=":material/download:", on_click="ignore",
             )  # fmt: skip
     with right:
-        show_chosen()
+        show_chosen(judge)
 
 
 def described(space: Space, length: int, method: str) -> str:
@@ -377,14 +376,13 @@ def described(space: Space, length: int, method: str) -> str:
     return f"Each test digit is a point; its vector is {vector}. {how}{missing}"
 
 
-def doubtful() -> None:
+def doubtful(judge: Reader | None) -> None:
     """What the digit model is unsure of, or sure of against the label; and the published errors."""
-    reader = reader_or_advice("digit")
-    if reader is None:
+    if judge is None:
         return
     mnist = digits.mnist()
     test = mnist.test
-    sure = labels.opinions(reader, vectors(reader, "test"))
+    sure = labels.opinions(judge, vectors(judge, "test"))
     answers = sure.argmax(1)
     given = labels.agreement(answers, test.labels)
     with st.container(horizontal=True, gap="large"):
@@ -404,9 +402,9 @@ def doubtful() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         show_published(sure)
-        show_doubts(reader)
+        show_doubts(judge)
     with right:
-        show_chosen()
+        show_chosen(judge)
 
 
 def show_published(sure: np.ndarray) -> None:
@@ -444,7 +442,7 @@ def said(sure: np.ndarray) -> str:
     return f"model: {labels.name(int(sure.argmax()))}, {look.percent(float(sure.max()))}"
 
 
-def show_doubts(reader: Reader) -> None:
+def show_doubts(judge: Reader) -> None:
     """Where the model contradicts the label, and where it hesitates."""
     st.header("Probably mislabelled", anchor=False)
     split = choose_split("digits-doubt-split")
@@ -453,7 +451,7 @@ def show_doubts(reader: Reader) -> None:
         help="How sure the digit model must be of something else than the label.",
     )  # fmt: skip
     some, mnist = digits.mnist().split(split), digits.mnist()
-    sure = labels.opinions(reader, vectors(reader, split))
+    sure = labels.opinions(judge, vectors(judge, split))
     against = labels.against(sure, some.labels, at_least / 100)
     listed = {error.place for error in labels.PUBLISHED} if split == "test" and not mnist.is_sample else set()
     learned = (
@@ -506,13 +504,16 @@ def show_doubts(reader: Reader) -> None:
 
 look.header("understand/data")
 digits.offer_all()
+judge = reader_or_advice("digit")
+st.session_state.setdefault("digits-view", _VIEWS[0])
 view = st.segmented_control(
-    "View",
-    _VIEWS,
-    default=_VIEWS[0],
-    required=True,
-    key="digits-view",
-    label_visibility="collapsed",
-    persist_state="session",
+    "View", _VIEWS, required=True, key="digits-view", label_visibility="collapsed", persist_state="session"
 )
-{"Browse": browse, "Classes": by_class, "Map": mapped, "Doubtful": doubtful}[view or _VIEWS[0]]()
+if view == "Classes":
+    by_class()
+elif view == "Map":
+    mapped(judge)
+elif view == "Doubtful":
+    doubtful(judge)
+else:
+    browse(judge)
