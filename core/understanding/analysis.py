@@ -265,9 +265,9 @@ def analyse(
     Another seed gives other canvases. `progress` hears the share that is done, 0 to 1, and what is being done.
     """
     tell = progress or (lambda share, what: None)
+    pieces = plan(count, seed)
     tell(0.0, "Gathering digits …")
     tiles = tiles_of(mnist, split)
-    pieces = plan(count, seed)
     parts = []
     for number, piece in enumerate(pieces):
         tell(number / len(pieces), f"Reading {count:,} canvases …")

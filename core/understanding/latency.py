@@ -101,7 +101,7 @@ def profile(reader: Reader, digits: Digits, *, frames: int = 4, runs: int = 8) -
 
 
 def readable_frames(
-    reader: Reader, digits: Digits, length: int, count: int, *, tries: int = 200
+    reader: Reader, digits: Digits, length: int, count: int, *, tries: int = 60
 ) -> list[Frame]:
     """Clean frames in which one number of that length is found, and as many digits read: all are decoded, or the time would mean nothing."""
     found = []
