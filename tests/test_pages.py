@@ -49,6 +49,11 @@ def test_home_opens_first(app: AppTest) -> None:
     assert [title.value for title in app.title] == ["A transformer that reads handwritten numbers"]
 
 
+def test_home_has_a_door_to_every_other_page(app: AppTest) -> None:
+    doors = [link.proto.label for link in app.get("page_link")]
+    assert doors == [screen.title for screen in sitemap.screens() if screen is not sitemap.HOME]
+
+
 def test_every_page_opens_through_the_router(app: AppTest) -> None:
     for screen in sitemap.screens():
         app.switch_page(screen.file).run()

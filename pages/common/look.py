@@ -186,6 +186,6 @@ ol.way > li:not(:last-child)::after { content: "→"; position: absolute; right:
 }
 
 /* Doors to the other pages. */
-[class*="st-key-door-"] { transition: border-color .15s; gap: 0; padding: .5rem .9rem .35rem; }
+[class*="st-key-door-"] { transition: border-color .15s; padding: .8rem 1rem .7rem; }
 [class*="st-key-door-"]:hover { border-color: color-mix(in srgb, currentColor 45%, transparent); }
 """

@@ -117,6 +117,14 @@ SECTIONS: Final[dict[str, list[Screen]]] = {
     "Learn": [WALK, NOTEBOOK],
 }
 
+SECTION_PURPOSES: Final = {
+    "Read": "Give it a number of yours, and see it read and explained.",
+    "Train": "Teach a model of your own, and find out which settings are better.",
+    "Understand": "See the data, look inside the model, and learn from its mistakes.",
+    "Learn": "How all of it works, step by step, for a class or for yourself.",
+}
+"""What awaits in each section, as Home says it; Home is in none of them."""
+
 
 def screens() -> list[Screen]:
     """Every screen of the app, in the order of the navigation."""

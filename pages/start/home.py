@@ -57,17 +57,13 @@ st.html(
 show_live_reading()
 digits.offer_all()
 
-doors = [screen for screen in sitemap.screens() if screen is not sitemap.HOME]
-cells = [
-    cell for _ in range(0, len(doors), 3) for cell in st.columns(3)
-]  # row by row, so that rows stay level
-for column, door in zip(cells, doors, strict=False):
-    name = f"door-{door.path.replace('/', '-')}"
-    with column.container(
-        border=True, horizontal=True, vertical_alignment="center", height="stretch", key=name
-    ):
-        st.page_link(door.file, label=f"**{door.title}**", icon=door.icon, width="content")
-        st.caption(door.purpose)
+rooms = [name for name in sitemap.SECTIONS if name in sitemap.SECTION_PURPOSES]
+for column, room in zip(st.columns(len(rooms)), rooms, strict=True):
+    with column.container(border=True, height="stretch", gap="xsmall", key=f"door-{room.lower()}"):
+        st.markdown(f"**{room}**")
+        st.caption(sitemap.SECTION_PURPOSES[room])
+        for door in sitemap.SECTIONS[room]:
+            st.page_link(door.file, label=door.title, icon=door.icon, help=door.purpose)
 
 WAY = {
     "picture": ("Picture", "A drawing, a photo or a frame of the camera."),
