@@ -114,7 +114,7 @@ def _patches(reader: Reader, way: Walk, chosen: Chosen) -> None:
         show_chart(figures.numbers_figure(way.patches[row, column].numpy()), key="walk-numbers", height=260)
     with words:
         beyond = (
-            f" The convolutions that come next look a little further, too: {reach} × {reach} pixels around its middle."
+            f" The convolutions that come next look beyond it, at {reach} × {reach} pixels around its middle."
             if reach > grid.side
             else ""
         )
@@ -225,10 +225,12 @@ def _queries(reader: Reader, way: Walk, chosen: Chosen) -> None:
 def _attention(reader: Reader, way: Walk, chosen: Chosen) -> None:
     attention = way.layers[chosen.layer].attention
     size = attention.queries.shape[-1]
+    temperature = reader.settings.model.temperature
+    sharpened = "" if temperature == 1 else f" over this model's attention temperature, {temperature:g}"
     token = _token(way, chosen.patch)
     st.markdown(
         f"A token's query times another's key is a **score**: how well they fit. Scores are multiplied by {attention.scale:.3f} "
-        f"(that is 1/√{size}, so that long vectors do not make them large) and go through a softmax: each row becomes "
+        f"(that is 1/√{size}{sharpened}, so that long vectors do not make them large) and go through a softmax: each row becomes "
         f"**weights** that sum to 1. Each token then takes the sum of all values, weighted so. From {_ATTENTION}."
     )
     left, right = st.columns(2, gap="medium")
@@ -406,7 +408,7 @@ def _token(way: Walk, patch: int) -> int:
 def _strip_height(way: Walk) -> int:
     """Pixels on the page for a picture of the strip."""
     height, width = way.strip.shape[2:]
-    return round(min(760 * height / width, 300)) + 8
+    return round(min(630 * height / width, 300)) + 8
 
 
 def _say_tensor(name: str, array: np.ndarray, what: str = "") -> None:

@@ -105,6 +105,7 @@ def cut_figure(patches: np.ndarray, patch: int) -> go.Figure:
     row, column = divmod(patch, columns)
     grid = Grid(rows, columns, side, side + gap)
     figure = strip_figure(np.nan_to_num(apart), grid, patch=patch, lines=False)
+    figure.update_layout(plot_bgcolor="rgba(129, 126, 140, 0.3)")
     figure.data[0].update(
         z=apart,
         customdata=number,

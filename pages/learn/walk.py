@@ -106,22 +106,10 @@ with yours.container(key="walk-yours"):
 with way_through:
     all_stages = stages(reader)
     keep("walk-stage", range(len(all_stages)), 0)
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        whole = st.toggle("All stages below each other", key="walk-all")
-        st.download_button(
-            "All tensors (NPZ)",
-            lambda: as_npz(way),
-            f"walk-{way.text or 'nothing'}.npz",
-            "application/octet-stream",
-            icon=":material/download:",
-            key="walk-npz",
-            on_click="ignore",
-            type="tertiary",
-        )
-    if whole:
-        for number, stage in enumerate(all_stages, start=1):
-            show_stage(reader, way, stage, number, chosen)
-    else:
+    tools = st.container(horizontal=True, vertical_alignment="center")
+    whole = st.session_state.get("walk-all", False)
+    place = 0
+    if not whole:
         place = st.segmented_control(
             "Stage",
             range(len(all_stages)),
@@ -132,7 +120,8 @@ with way_through:
             label_visibility="collapsed",
             wrap=True,
         )
-        with st.container(horizontal=True, vertical_alignment="center"):
+    with tools:
+        if not whole:
             st.button(
                 "Back", on_click=go, args=[-1], disabled=place == 0, key="walk-back-button", shortcut="B",
                 icon=":material/arrow_back:",
@@ -142,4 +131,19 @@ with way_through:
                 icon=":material/arrow_forward:", type="primary",
             )  # fmt: skip
             st.caption(f"Step {place + 1} of {len(all_stages)}", width="content")
-        show_stage(reader, way, all_stages[place], place + 1, chosen)
+        st.space("stretch")
+        st.toggle("All at once", key="walk-all", help="Every stage, below each other.")
+        st.download_button(
+            "Tensors",
+            lambda: as_npz(way),
+            f"walk-{way.text or 'nothing'}.npz",
+            "application/octet-stream",
+            icon=":material/download:",
+            key="walk-npz",
+            on_click="ignore",
+            type="tertiary",
+            help="Every tensor of this walk as a NumPy archive (.npz).",
+        )
+    for number, stage in enumerate(all_stages, start=1):
+        if whole or number == place + 1:
+            show_stage(reader, way, stage, number, chosen)
