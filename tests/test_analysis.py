@@ -26,10 +26,12 @@ from core.understanding.analysis import (
     plan,
     read_piece,
     readings_csv,
+    standing_out,
     summarised,
     tiles_of,
     wilson,
 )
+from core.understanding.words import findings
 
 COUNT = 240
 
@@ -211,6 +213,18 @@ def test_a_model_of_single_digits_has_no_neighbours_and_no_line(sample: Mnist) -
     digit = analyse(load_checkpoint(BUNDLED / "digit.safetensors"), sample, 60)
     assert digit.by["gap"] == digit.by["tilt"] == () and [g.name for g in digit.by["length"]] == ["1"]
     assert digit.numbers.share > 0.8 and set(digit.by) == set(VIEWS)
+
+
+def test_only_what_chance_hardly_explains_stands_out(analysis: Analysis, perfect: Analysis) -> None:
+    assert standing_out(perfect) == [] and findings(perfect) == []
+    # A reader that is otherwise perfect and takes every 4 for a 9.
+    fours = summarised(
+        replace(analysis.seen, texts=[truth.replace("4", "9") for truth in analysis.seen.truths]), 1.0
+    )
+    found = {view: worst.name for view, worst, _ in standing_out(fours)}
+    assert found["digit"] == "4" and "The digit 4**: 0.0% right, the others 100.0%" in " ".join(
+        findings(fours)
+    )
 
 
 def test_the_table_has_a_line_for_each_canvas(analysis: Analysis) -> None:

@@ -81,7 +81,7 @@ def test_every_side_of_a_model_is_shown_and_a_choice_is_kept_for_the_next_visit(
         "Numbers read whole", "Digits read right", "Errors per digit", "Nothing there", "Calibration error", "Coverage at 99 %",
     }  # fmt: skip
     assert 60 < float(figures["Numbers read whole"].rstrip("%")) < 100
-    assert titles(page) == ["Read without any error"]
+    assert titles(page) == ["Read without any error"] and page.subheader[0].value == "What stands out"
 
     choose(page, "analysis-view", "Where it fails")
     assert titles(page)[:6] == [
@@ -113,7 +113,9 @@ def test_every_side_of_a_model_is_shown_and_a_choice_is_kept_for_the_next_visit(
 
 def test_stages_are_timed_here_and_now(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     some = latency.readable_frames
-    monkeypatch.setattr(latency, "readable_frames", lambda *chosen: some(*chosen[:3], 1))  # one frame will do
+    monkeypatch.setattr(
+        latency, "readable_frames", lambda reader, digits, length, _: some(reader, digits, length, 1)
+    )  # one frame will do
     page = choose(analysed(app), "analysis-view", "Time")
     assert titles(page) == ["One frame of 640 × 480 pixels"] and "Measured now on this machine" in words(page)
     (bars,) = charts(page)[0]["data"]
@@ -126,6 +128,15 @@ def test_the_test_set_is_said_to_be_for_the_final_figure(app: AppTest) -> None:
     page = choose(analysed(app), "analysis-split", "test")
     assert "final figure only" in words(page)
     assert page.button(key="analysis-go").label == "Analyse 500 canvases"  # other canvases, asked for anew
+
+
+def test_another_seed_asks_for_other_canvases(app: AppTest) -> None:
+    page = analysed(app)
+    before = [metric.value for metric in page.metric]
+    page.number_input(key="analysis-seed").set_value(1).run()
+    well(page).button(key="analysis-go").click().run()
+    after = [metric.value for metric in well(page).metric]
+    assert len(after) == len(before) and after != before
 
 
 def test_everything_can_be_taken_along(app: AppTest) -> None:

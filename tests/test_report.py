@@ -55,7 +55,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("out") / "deeper" / "report"
     some = latency.readable_frames
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latency, "readable_frames", lambda *chosen: some(*chosen[:3], 1))
+        patch.setattr(
+            latency, "readable_frames", lambda reader, digits, length, _: some(reader, digits, length, 1)
+        )
         path = BUNDLED / "digit.safetensors"
         argv = [
             "evaluate",

@@ -36,7 +36,7 @@ CLEAN, CAMERA, ONE, NOTHING = "clean", "camera-like", "one effect", "nothing the
 KINDS: Final = {CLEAN: 0.15, CAMERA: 0.15, ONE: 0.6, NOTHING: 0.1}
 """What canvases are read, and their shares."""
 LEVELS: Final = ("weak", "strong")
-"""Strengths of an effect: up to half of the strongest that training shows, and above."""
+"""Strengths of an effect: up to half of the strongest that the generator makes, and above."""
 SWITCHES: Final = ("marks", "inversion", "edge")
 """Effects that are there or not, whatever their strength."""
 FEW: Final = 30
@@ -371,6 +371,27 @@ def summarised(seen: Seen, calibration: float) -> Analysis:
         selective=_selective(seen.calibrated, right),
         worst=tuple(wrong[np.argsort(-seen.calibrated[wrong], kind="stable")].tolist()),
     )
+
+
+def standing_out(analysis: Analysis) -> list[tuple[str, Group, Group]]:
+    """Groups that are worse than chance explains, with the name of their view and what they are compared with.
+
+    Of `VIEWS` the worst group against all its others together, of effects against clean canvases: where the intervals do not
+    overlap. Of many comparisons some stand out by chance all the same.
+    """
+    found = []
+    for name, groups in analysis.by.items():
+        some = [group for group in groups if group.count >= FEW]
+        if len(some) > 1:
+            worst = min(some, key=lambda group: group.share)
+            others = [group for group in groups if group is not worst]
+            rest = Group("the others", sum(one.right for one in others), sum(one.count for one in others))
+            found.append((name, worst, rest))
+    clean = next(part for part in analysis.parts if part.name == CLEAN)
+    for name, groups in analysis.effects.items():
+        some = [replace(group, name=f"{name}, {group.name}") for group in groups if group.count >= FEW]
+        found += [("effect", group, clean) for group in some]
+    return [pair for pair in found if pair[1].interval[1] < pair[2].interval[0]]
 
 
 def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:

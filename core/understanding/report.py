@@ -130,9 +130,12 @@ def report_html(report: Report, checkpoint: Checkpoint) -> str:
         for name in VIEWS
         if len(analysis.by[name]) > 1
     )
+    said = [_said(one) for one in words.findings(analysis) or [words.NO_FINDINGS]]
+    found = "".join(said) + _said(words.FINDINGS_SAID)
     worst = analysis.worst[:_WORST]
     sections = {
-        "Overview": f'<dl class="figures">{figures}</dl>{first}{_said(f"{words.KINDS_SAID} {words.HOW_TO_READ}")}',
+        "Overview": f'<dl class="figures">{figures}</dl><div class="pairs">'
+        f"<div>{first}{_said(f'{words.KINDS_SAID} {words.HOW_TO_READ}')}</div><div><h3>What stands out</h3>{found}</div></div>",
         "Where it fails": f'<div class="pairs">{views}</div>{_said(words.HOW_TO_READ)}'
         f"{_plot(charts.by_effect(analysis), 'effects')}{_said(words.EFFECTS_SAID)}",
         "Confusions": _confusions(analysis),
@@ -254,9 +257,10 @@ _STYLE: Final = """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--text); font: 16px/1.5 "Source Sans", "Source Sans 3", system-ui, sans-serif; }
 main { max-width: 72rem; margin: 0 auto; padding: 3rem 1.5rem 4rem; }
-h1, h2 { font-family: "Source Serif", "Source Serif 4", Georgia, serif; line-height: 1.15; text-wrap: balance; }
+h1, h2, h3 { font-family: "Source Serif", "Source Serif 4", Georgia, serif; line-height: 1.15; text-wrap: balance; }
 h1 { font-size: 2.4rem; margin: 0 0 1rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.6rem; margin: 2.5rem 0 1rem; padding-top: 1.5rem; border-top: 1px solid var(--line); }
+h3 { font-size: 1.1rem; margin: .6rem 0 1rem; }
 a { color: var(--link); }
 dl.about { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; margin: 0 0 1rem; }
 dl.about dt { opacity: .75; }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from core.understanding.analysis import FEW, NOTHING, Analysis
+from core.understanding.analysis import FEW, NOTHING, Analysis, standing_out
 from core.understanding.latency import Profile
 
 PART_OF: Final = {
@@ -25,9 +25,28 @@ KINDS_SAID: Final = (
     "them alone. **nothing there**: no number."
 )
 EFFECTS_SAID: Final = (
-    "Each canvas has one effect alone, so that what it costs is its own: **weak** is up to half of the strongest that training shows, "
+    "Each canvas has one effect alone, so that what it costs is its own: **weak** is up to half of the strongest that the generator makes, "
     "**strong** above. Marks, inversion and edge are there or not. The dotted line is what clean canvases reach, the band its 95 % interval: "
     "where a whisker and the band overlap, the difference may be chance, and of so many whiskers one or two miss it by chance, too."
+)
+
+
+_NAMED: Final = {
+    "length": "Numbers of {} digits",
+    "digit": "The digit {}",
+    "position": "Place {} of a number",
+    "height": "Digits {} pixels high",
+    "gap": "Neighbours at {} widths",
+    "tilt": "Lines tilted by {}",
+    "together": "{} effects at once",
+    "effect": "{}",
+}
+FINDINGS_SAID: Final = (
+    "Only what chance hardly explains: the worst group of each kind against all others of its kind, and each effect against clean canvases, where "
+    "the 95 % intervals do not overlap."
+)
+NO_FINDINGS: Final = (
+    "Nothing stands out from chance on so few canvases. Take more to find smaller differences."
 )
 
 
@@ -52,6 +71,15 @@ def figures(analysis: Analysis) -> list[Figure]:
         Figure("Calibration error", f"{analysis.calibration_error['after']:.1%}", "By how much its probabilities are off, on average (ECE), after calibration."),
         Figure("Coverage at 99 %", f"{coverage:.0%}", "How many pictures it could answer if no more than one answer in a hundred may be wrong."),
     ]  # fmt: skip
+
+
+def findings(analysis: Analysis) -> list[str]:
+    """What stands out, worst first; nothing where all may be chance."""
+    found = sorted(standing_out(analysis), key=lambda one: one[1].share - one[2].share)
+    return [
+        f"**{_NAMED[view].format(group.name)}**: {group.share:.1%} right, {rest.name} {rest.share:.1%}"
+        for view, group, rest in found
+    ]
 
 
 def cell(written: str, read: str) -> str:
@@ -93,7 +121,7 @@ def reliability(analysis: Analysis) -> str:
     return (
         "A model is calibrated where of all readings that claim 80 %, 80 % are right: on the dotted line. Its logits are divided by "
         f"{analysis.calibration:.2f}, a temperature that its training fitted to validation digits, on clean and camera-like canvases "
-        "([Guo et al. 2017](https://arxiv.org/abs/1706.04599)). ECE is the mean distance from the line, weighted by the bars below. "
+        "([Guo et al. 2017](https://arxiv.org/abs/1706.04599)): on those digits it looks a little better than on others. ECE is the mean distance from the line, weighted by the bars below. "
         f"Bins of fewer than {FEW} readings are faint."
     )
 

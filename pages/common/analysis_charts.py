@@ -13,7 +13,7 @@ from core.understanding.analysis import VIEWS, Analysis, attention_pictures
 from core.understanding.latency import Profile
 from core.understanding.looks import LAYOUT
 from core.understanding.sheet import STYLE, sheet
-from pages.common.charts import show_chart
+from pages.common.charts import show_chart, tools
 
 _A_PAGE: Final = 12
 
@@ -23,8 +23,15 @@ def show_overview(analysis: Analysis) -> None:
     with st.container(horizontal=True, key="analysis-figures"):
         for figure in words.figures(analysis):
             st.metric(figure.label, figure.value, help=figure.meaning, width=150)
-    show_chart(charts.by_part(analysis), key="analysis-parts", height=330, save_as="by-kind")
-    st.caption(f"{words.KINDS_SAID} {words.HOW_TO_READ}")
+    left, right = st.columns([1.25, 1], gap="large")
+    with left:
+        show_chart(charts.by_part(analysis), key="analysis-parts", height=330, save_as="by-kind")
+        st.caption(f"{words.KINDS_SAID} {words.HOW_TO_READ}")
+    with right:
+        st.subheader("What stands out", anchor=False)
+        found = words.findings(analysis)
+        st.markdown("\n".join(f"- {one}" for one in found) or words.NO_FINDINGS)
+        st.caption(words.FINDINGS_SAID)
 
 
 def show_failures(analysis: Analysis) -> None:
@@ -75,7 +82,7 @@ def show_matrix(figure: go.Figure, *, key: str, into: str) -> None:
     shown.update_layout(figure.layout.to_plotly_json())
     st.plotly_chart(
         shown, key=key, width="stretch", theme="streamlit", on_select=clicked, selection_mode="points",
-        config={"displayModeBar": False}, alt="How often each written digit was read as each digit",
+        config=tools("confusions"), alt="How often each written digit was read as each digit",
     )  # fmt: skip
 
 
@@ -98,7 +105,9 @@ def show_worst(analysis: Analysis, checkpoint: Checkpoint) -> None:
     pages = -(-len(analysis.worst) // _A_PAGE)
     page = 1
     if pages > 1:
-        page = st.number_input(f"Page, of {pages}", 1, pages, 1, key=f"analysis-worst-page-{pages}", width=160)
+        page = st.number_input(
+            f"Page, of {pages}", 1, pages, 1, key=f"analysis-worst-page-{pages}", width=160
+        )
     places = analysis.worst[(page - 1) * _A_PAGE : page * _A_PAGE]
     show_sheet(sheet(analysis.seen, places, attention_pictures(checkpoint, analysis.seen, places)))
 

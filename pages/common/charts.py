@@ -16,10 +16,11 @@ def show_chart(figure: go.Figure, *, key: str, height: int = 320, save_as: str |
     shown = go.Figure(figure.data, layout=LAYOUT)
     shown.update_layout(height=height)
     shown.update_layout(figure.layout.to_plotly_json())
-    st.plotly_chart(shown, key=key, width="stretch", theme="streamlit", config=_tools(save_as))
+    st.plotly_chart(shown, key=key, width="stretch", theme="streamlit", config=tools(save_as))
 
 
-def _tools(save_as: str | None) -> dict[str, Any]:
+def tools(save_as: str | None) -> dict[str, Any]:
+    """What Plotly is to show above a chart: nothing, or a button that saves it under that name."""
     if save_as is None:
         return {"displayModeBar": False}
     return {

@@ -52,7 +52,7 @@ def _read(checkpoint: tuple[str, float], piece: Piece, made_of: tuple[str, Split
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _summarised(
     checkpoint: tuple[str, float],
-    count: int,
+    made: tuple[int, int],
     made_of: tuple[str, Split],
     _parts: list[Seen],
     _calibration: float,
@@ -69,17 +69,17 @@ def _as_checkpoint(reader: Reader) -> Checkpoint:
     return Checkpoint(reader.model, reader.settings, reader.about)
 
 
-def analysed(reader: Reader, checkpoint: tuple[str, float], count: int, split: Split) -> Analysis:
+def analysed(reader: Reader, checkpoint: tuple[str, float], count: int, split: Split, seed: int) -> Analysis:
     """What this checkpoint does on so many canvases; only the first time takes long."""
     made_of = (digits.mnist().checksum, split)
-    pieces = plan(count)
+    pieces = plan(count, seed)
     bar, begun = st.empty(), perf_counter()
     parts = []
     for number, piece in enumerate(pieces):
         if perf_counter() - begun > _AT_ONCE:
             bar.progress(number / len(pieces), f"Reading {count:,} canvases …")
         parts.append(_read(checkpoint, piece, made_of, reader))
-    result = _summarised(checkpoint, count, made_of, parts, calibration_of(_as_checkpoint(reader)))
+    result = _summarised(checkpoint, (count, seed), made_of, parts, calibration_of(_as_checkpoint(reader)))
     bar.empty()
     return result
 
@@ -90,12 +90,14 @@ def say_what_is_analysed(split: Split) -> None:
     digits.offer_all()
 
 
-def offer_downloads(analysis: Analysis, reader: Reader, path: Path, count: int, split: Split) -> None:
+def offer_downloads(
+    analysis: Analysis, reader: Reader, path: Path, count: int, split: Split, seed: int
+) -> None:
     """Everything, to be taken along."""
 
     def report() -> str:
         model = _as_checkpoint(reader)
-        subject = subject_of(path, model, digits.mnist(), count, split, 0)
+        subject = subject_of(path, model, digits.mnist(), count, split, seed)
         took = profile(reader, digits.mnist().split("validation"))
         return report_html(Report(subject, analysis, took), model)
 
@@ -128,13 +130,17 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", ke
         "Digits", list(_SPLITS), default="validation", required=True, key="analysis-split", persist_state="session",
         format_func=_SPLITS.__getitem__,
     )  # fmt: skip
+    seed = st.number_input(
+        "Seed", 0, 9999, 0, key="analysis-seed", width=110, persist_state="session",
+        help="Another seed makes other canvases: what changes between them is chance.",
+    )  # fmt: skip
 reader = readers.reader_or_advice(kind)
 if reader is None:
     st.stop()
 path: Path = readers.checkpoint_path(kind)
 checkpoint = (str(path), path.stat().st_mtime)
 asked = st.session_state.setdefault(_ASKED, set())
-choice = (*checkpoint, count, split)
+choice = (*checkpoint, count, split, seed)
 say_what_is_analysed(split)
 if choice not in asked:
     with look.empty_state(
@@ -149,7 +155,7 @@ if choice not in asked:
             on_click=asked.add, args=[choice],
         )  # fmt: skip
     st.stop()
-analysis = analysed(reader, checkpoint, count, split)
+analysis = analysed(reader, checkpoint, count, split, seed)
 
 view = st.segmented_control(
     "Look at", _VIEWS, default=_VIEWS[0], required=True, key="analysis-view", persist_state="session",
@@ -167,4 +173,4 @@ elif view == "Worst mistakes":
     analysis_charts.show_worst(analysis, _as_checkpoint(reader))
 else:
     analysis_charts.show_time(_profile(checkpoint, reader))
-offer_downloads(analysis, reader, path, count, split)
+offer_downloads(analysis, reader, path, count, split, seed)

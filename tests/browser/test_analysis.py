@@ -51,7 +51,9 @@ def report(tmp_path_factory: pytest.TempPathFactory, sample: Mnist) -> Path:
     folder = tmp_path_factory.mktemp("report")
     some = latency.readable_frames
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latency, "readable_frames", lambda *chosen: some(*chosen[:3], 1))
+        patch.setattr(
+            latency, "readable_frames", lambda reader, digits, length, _: some(reader, digits, length, 1)
+        )
         write_report(BUNDLED / "digit.safetensors", sample, 200, folder)
     return folder / "report.html"
 
