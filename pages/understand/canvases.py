@@ -307,7 +307,7 @@ if settings is not None:
             on_pick=pick,
             captions=[text or "no number" for text in written],
             chosen=chosen,
-            wide=min(max(round(40 * settings.width / settings.height), 64), 260),
+            wide=min(max(round(33 * settings.width / settings.height), 64), 260),
         )
     st.header("One of them", anchor=False)
     show_one(made, chosen)

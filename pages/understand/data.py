@@ -82,7 +82,7 @@ def vectors(reader: Reader, split: Split) -> np.ndarray:
     return np.concatenate(parts)
 
 
-@st.cache_resource(show_spinner="Drawing the map …", max_entries=12)
+@st.cache_resource(show_spinner=False, max_entries=12)
 def drawn_map(what: str, checksum: str, method: str, _vectors: np.ndarray) -> embedding.DigitMap:
     return embedding.umap_map(_vectors) if method == "UMAP" else embedding.pca_map(_vectors)
 
@@ -324,7 +324,10 @@ def mapped(judge: Reader | None) -> None:
     if rings and judge:
         answers = labels.opinions(judge, vectors(judge, "test")).argmax(1)
         misread = np.flatnonzero(answers != test.labels)
-    found = drawn_map(what, checksum, method, every)
+    with st.spinner(
+        "Drawing the map …" if method == "PCA" else "Drawing the map; UMAP takes a minute or two …"
+    ):
+        found = drawn_map(what, checksum, method, every)
     st.caption(described(space, every.shape[1], method))
     picked = choose_on(
         map_chart(found, test.labels, misread),
@@ -385,7 +388,7 @@ def doubtful(judge: Reader | None) -> None:
     sure = labels.opinions(judge, vectors(judge, "test"))
     answers = sure.argmax(1)
     given = labels.agreement(answers, test.labels)
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         st.metric(
             f"On the labels as given, {given.right:,} of {given.of:,}",
             f"{given.accuracy:.2%}",
