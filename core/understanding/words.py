@@ -36,7 +36,7 @@ _NAMED: Final = {
     "digit": "The digit {}",
     "position": "Place {} of a number",
     "height": "Digits {} pixels high",
-    "gap": "Neighbours at {} widths",
+    "gap": "Gap to a neighbour: {}",
     "tilt": "Lines tilted by {}",
     "together": "{} effects at once",
     "effect": "{}",

@@ -74,6 +74,7 @@ def analysed(reader: Reader, checkpoint: tuple[str, float], count: int, split: S
     made_of = (digits.mnist().checksum, split)
     pieces = plan(count, seed)
     bar, begun = st.empty(), perf_counter()
+    _tiles(*made_of)  # here, where its spinner is seen
     parts = []
     for number, piece in enumerate(pieces):
         if perf_counter() - begun > _AT_ONCE:
