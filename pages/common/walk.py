@@ -192,6 +192,7 @@ def _positions(reader: Reader, way: Walk, chosen: Chosen) -> None:
         x="column",
         y="row",
     )
+    likeness.update_traces(colorscale=figures.SHARE, zmin=float(likeness.data[0].z.min()), zmax=1)
     likeness.add_shape(figures.around(grid, chosen.patch))
     show_chart(likeness, key="walk-likeness", height=210)
     _say_tensor("entering", way.entering.numpy())
@@ -276,7 +277,8 @@ def _layers(reader: Reader, way: Walk, chosen: Chosen) -> None:
         f"The {heads} heads' answers are mixed and **added** to the token, not put in its place: a residual connection "
         f"({_RESIDUAL}). Then two linear maps with a non-linearity between them, the feed-forward part, add what they make of "
         f"each token alone. Both see the token behind a norm, which evens out its size ({_NORM}); with the norm inside the "
-        f"branch, deep stacks train calmly ({_PRE_NORM}). {len(way.layers)} such layers follow each other."
+        f"branch, deep stacks train calmly ({_PRE_NORM}). {len(way.layers)} such layers follow each other. The bars say how long "
+        "what is added is, as a share of the token's own length."
     )
     left, right = st.columns([1, 1.35], gap="medium")
     with left:

@@ -199,7 +199,7 @@ def shares_figure(way: Walk) -> go.Figure:
             hovertemplate="%{x}: adds %{y:.0%} of the token's length<extra>" + name + "</extra>",
         )
     figure.update_layout(
-        title_text="What each part adds, beside the token's own length",
+        title_text="What each part adds",
         yaxis={"tickformat": ".0%", "fixedrange": True},
         xaxis={"fixedrange": True},
     )

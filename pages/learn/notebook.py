@@ -10,11 +10,14 @@ from pages.common import look
 
 _STYLE: Final = """<style>
 @media (min-width: 900px) {
-  [data-testid="stColumn"]:has(.st-key-notebook-contents) > div { position: sticky; top: 4.5rem; }
+  [data-testid="stColumn"]:has(.st-key-notebook-contents) {
+    position: sticky; top: 4.5rem; align-self: flex-start; max-height: calc(100vh - 5rem); overflow-y: auto;
+  }
 }
+[class*="st-key-notebook-cell-"] code { font-size: .82rem; }
 .st-key-notebook-contents p { font-size: .92rem; line-height: 1.45; }
 .st-key-notebook-contents a { text-decoration: none; }
-[class*="st-key-notebook-printed-"] pre { border-left: 3px solid color-mix(in srgb, currentColor 22%, transparent); background: transparent; }
+[class*="st-key-notebook-cell-"] > :not(:first-child) pre { border-left: 3px solid color-mix(in srgb, currentColor 22%, transparent); background: transparent; }
 </style>"""
 
 
@@ -33,8 +36,8 @@ def show_text(text: Text) -> None:
 
 def show_code(code: Code, place: int) -> None:
     """Lines, and below them what they printed and drew."""
-    st.code(code.source, language="python")
-    with st.container(key=f"notebook-printed-{place}"):
+    with st.container(key=f"notebook-cell-{place}"):
+        st.code(code.source, language="python")
         for output in code.outputs:
             if isinstance(output, bytes):
                 st.image(output, alt=f"What the lines above draw (cell {code.number}).", width="content")
@@ -50,7 +53,7 @@ except NotebookError as error:
     look.empty_state("The notebook is not here", str(error), key="notebook", icon=":material/menu_book:")
     st.stop()
 
-contents, story = st.columns([1, 3.2], gap="large")
+contents, story = st.columns([1, 3.9], gap="large")
 with contents.container(key="notebook-contents"):
     st.download_button(
         "Download (.ipynb)",
@@ -65,13 +68,7 @@ with contents.container(key="notebook-contents"):
     st.markdown("  \n".join(f"[{look.unmarked(part.heading or '')}](#{part.anchor})" for part in titled))
 with story:
     st.markdown(
-        "Below is the notebook as it was last run, code and outputs. It is made of the very modules that read numbers in this app. "
-        "To run it yourself, in the project's folder:"
-    )
-    st.code(
-        f"pip install -r requirements-dev.txt jupyterlab\njupyter lab notebooks/{GUIDE.name}",
-        language="bash",
-        wrap_lines=True,
+        "This is the notebook as it was last run, with its outputs. It is made of the very modules that read numbers in this app."
     )
     for place, part in enumerate(parts):
         if isinstance(part, Text):

@@ -15,7 +15,7 @@ _MODES: Final[dict[readers.Kind, str]] = {"number": "Number", "digit": "Single d
 _EXAMPLE: Final = 19
 _STYLE: Final = """<style>
 @media (min-width: 900px) {
-  [data-testid="stColumn"]:has(.st-key-walk-yours) > div { position: sticky; top: 4.5rem; }
+  [data-testid="stColumn"]:has(.st-key-walk-yours) { position: sticky; top: 4.5rem; align-self: flex-start; }
 }
 .walk-line { font-size: 1.35rem; margin: .2rem 0 .4rem; font-variant-numeric: tabular-nums; }
 .walk-line span { opacity: .5; padding: 0 .35rem; }
@@ -74,7 +74,8 @@ with yours.container(key="walk-yours"):
         look.empty_state("This cannot be read", str(error), key="walk", icon=":material/broken_image:")
         st.stop()
     if drawn is None:
-        st.image(as_rgb(picture), alt="An example.", width="stretch", output_format="PNG")
+        wide = "stretch" if kind == "number" else 160
+        st.image(as_rgb(picture), alt="An example.", width=wide, output_format="PNG")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("An example, until you draw a number above.", width="content")
             st.button(
