@@ -1,14 +1,14 @@
 """The position colours: legible on both grounds, apart for every kind of colour sight, and one list for the whole app."""
 
 import tomllib
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.reading.palette import POSITION_COLOURS, position_colour, position_rgb
+from core.reading.palette import CLASS_COLOURS, POSITION_COLOURS, position_colour, position_rgb
 
 # Full dichromacy in linear RGB, after Machado, Oliveira and Fernandes (2009).
 SIGHTS = {
@@ -20,7 +20,11 @@ SIGHTS = {
 
 
 def linear(position: int) -> NDArray[np.float64]:
-    rgb = np.array(position_rgb(position)) / 255
+    return linear_of(position_colour(position))
+
+
+def linear_of(colour: str) -> NDArray[np.float64]:
+    rgb = np.array(list(bytes.fromhex(colour[1:]))) / 255
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
 
 
@@ -58,3 +62,21 @@ def test_rgb_is_the_same_colour_as_hex() -> None:
 def test_charts_use_the_position_colours_too(root: Path) -> None:
     theme = tomllib.loads((root / ".streamlit/config.toml").read_text())["theme"]
     assert theme["chartCategoricalColors"] == list(POSITION_COLOURS)
+
+
+@pytest.mark.parametrize(
+    ("sight", "apart"), [("normal", 0.16), ("protan", 0.08), ("deutan", 0.08), ("tritan", 0.08)]
+)
+def test_the_ten_colours_of_classes_stay_apart_from_each_other(sight: str, apart: float) -> None:
+    seen = [oklab(np.clip(SIGHTS[sight] @ linear_of(colour), 0, 1)) for colour in CLASS_COLOURS]
+    assert len(seen) == 10
+    assert min(float(np.linalg.norm(one - other)) for one, other in combinations(seen, 2)) > apart
+
+
+def test_no_class_has_the_colour_of_a_position_and_each_is_seen_on_either_ground() -> None:
+    for colour in CLASS_COLOURS:
+        seen = linear_of(colour)
+        for position in range(8):
+            assert np.linalg.norm(oklab(seen) - oklab(linear(position))) > 0.05
+        luminance = seen @ [0.2126, 0.7152, 0.0722]
+        assert 1.05 / (luminance + 0.05) > 2.1 and (luminance + 0.05) / 0.0585 > 2.1

@@ -64,6 +64,9 @@ PUBLISHED: Final = (
     LabelError(9729, 5, 6, 2, 3, 0),
 )
 
+HALVES: Final = {"SD-3": slice(0, 5_000), "SD-1": slice(5_000, 10_000)}
+"""Places of MNIST's test digits by the NIST collection that they come from (LeCun et al. 1998); those of SD-3 are cleaner."""
+
 
 class Share(NamedTuple):
     """How many of how many."""
