@@ -84,7 +84,7 @@ def show_heads(reader: Reader, reading: Reading, *, key: str, patch: Patch | Non
         st.caption("No digit was read, and so none was looked for.")
         return
     layers, heads = weights_of(attention, seen.part).shape[:2]
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         layer = scrub("Layer", layers, key=f"{key}-layer-{seen.part}", last=True)
         head = scrub("Head", heads, key=f"{key}-head", mean=True)
         if seen.part == "cross" and len(reading.digits) > 1:
@@ -187,7 +187,7 @@ def _attention(reading: Reading) -> Attention:
 def _choose_part(reader: Reader, reading: Reading, patch: Patch | None, key: str) -> _Seen:
     is_number = reader.settings.model.kind == "number"
     parts = [part for part in PARTS if is_number or part != "decoder"]
-    with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         part = st.segmented_control(
             "Part of the model", parts, default="encoder",
             format_func=lambda part: PART_NAMES[part] if is_number or part == "encoder" else "Summary token",

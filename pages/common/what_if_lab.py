@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from time import perf_counter
 from typing import Final, Literal
 
@@ -10,7 +11,7 @@ import streamlit as st
 
 from core.reading import Reader, Reading
 from core.reading.explain import patch_weights
-from core.reading.overlay import patches_picture, strip_picture
+from core.reading.overlay import patches_picture, png, strip_picture
 from core.reading.palette import position_colour
 from core.understanding.heads import entropy
 from core.understanding.what_if import (
@@ -33,8 +34,14 @@ _TOOLS: Final[dict[Tool, str]] = {"erased": "Erase: paper", "masked": "Mask: no 
 _TEMPERATURES: Final = [0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0]
 _STILL: Final = -1
 _STYLE: Final = """<style>
-.st-key-what-if-before .reading-digits, .st-key-what-if-after .reading-digits { gap: .55rem; }
-.st-key-what-if-before .reading-digit b, .st-key-what-if-after .reading-digit b { font-size: 2.4rem; }
+.sides { display: grid; grid-template-columns: 1fr 1fr; gap: 1.2rem; }
+.sides h4 { font: 600 1rem/1.3 "Source Sans", sans-serif; margin: 0; padding: 0; }
+.sides .reading-digits { gap: .5rem; }
+.sides .reading-digit b { font-size: 2.4rem; }
+.sides .reading-none { font-size: 1.6rem; }
+.sides img { display: block; width: 100%; border-radius: 4px; margin: .2rem 0 .3rem; box-sizing: border-box;
+  border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
+.sides small { font-size: .85rem; line-height: 1.3; display: block; opacity: .85; }
 .odds { display: grid; grid-template-columns: auto 1fr; gap: .45rem .7rem; align-items: center; padding-bottom: .25rem; }
 .odds > b { color: var(--ink); font-size: 1.3rem; }
 .odds > div { display: grid; grid-template-columns: 1fr 6.6rem; gap: .15rem .5rem; align-items: center; }
@@ -67,6 +74,8 @@ def show(reader: Reader, reading: Reading) -> None:
         _board(reader, reading, answer)
     with answered:
         _show_answer(reader, reading, change, answer, started)
+    if st.toggle("All layers and heads after the change", key="what-if-all", persist_state="session"):
+        head_maps.show_heads(answer.reader, answer.reading, key="what-if-maps")
 
 
 def _forget_patches_of_another(reader: Reader, reading: Reading) -> None:
@@ -185,23 +194,8 @@ def _moved(reading: Reading) -> Move | None:
 
 def _show_answer(reader: Reader, reading: Reading, change: Change, answer: Answer, started: float) -> None:
     """Before and after: the reading, each digit's probability, and where the model looked."""
-    before, after = st.columns(2, gap="medium")
-    for column, title, model, read in (
-        (before, "Before", reader, reading),
-        (after, "After", answer.reader, answer.reading),
-    ):
-        with column.container(key=f"what-if-{title.lower()}"):
-            st.markdown(f"**{title}**")
-            st.html(reading_html(read))
-            weights = patch_weights(model, read) if read.digits else None
-            st.image(
-                strip_picture(read, reader.settings.model, weights, scale=4),
-                alt=f"{title}: where the model looked for each digit of {read.text or 'nothing'}",
-                width="stretch",
-                output_format="PNG",
-            )
-            spread = entropy(read.attention, "encoder").bits.mean() if read.attention else 0.0
-            st.caption(f"Encoder's attention: {spread:.2f} bits, the mean of all heads.")
+    sides = _side("Before", reader, reading), _side("After", answer.reader, answer.reading)
+    st.html(f'<div class="sides">{"".join(sides)}</div>{_STYLE}')
     if reading.digits:
         st.markdown("**How likely each digit of the first reading is**, given those before it")
         st.html(_odds(reading, answer))
@@ -218,8 +212,18 @@ def _show_answer(reader: Reader, reading: Reading, change: Change, answer: Answe
         key="what-if-json",
         on_click="ignore",
     )
-    if st.toggle("All layers and heads after the change", key="what-if-all", persist_state="session"):
-        head_maps.show_heads(answer.reader, answer.reading, key="what-if-maps")
+
+
+def _side(title: str, reader: Reader, reading: Reading) -> str:
+    """HTML of a reading and of where each of its digits was looked for: side by side with another, on a phone too."""
+    weights = patch_weights(reader, reading) if reading.digits else None
+    picture = b64encode(png(strip_picture(reading, reader.settings.model, weights, scale=4))).decode()
+    spread = entropy(reading.attention, "encoder").bits.mean() if reading.attention else 0.0
+    return (
+        f'<section class="{title.lower()}"><h4>{title}</h4>{reading_html(reading)}'
+        f'<img alt="{title}: where the model looked for each digit of {reading.text or "nothing"}" '
+        f'src="data:image/png;base64,{picture}"><small>Encoder\'s attention: {spread:.2f} bits, the mean of all heads.</small></section>'
+    )
 
 
 def _odds(reading: Reading, answer: Answer) -> str:
