@@ -271,7 +271,7 @@ def latency(profile: Profile) -> go.Figure:
     )  # fmt: skip
     figure.update_layout(
         title_text="One frame of 640 × 480 pixels",
-        xaxis={"title": {"text": "milliseconds on one processor thread"}, "rangemode": "tozero"},
+        xaxis={"title": {"text": "milliseconds of one processor thread"}, "rangemode": "tozero"},
         showlegend=False,
         bargap=0.3,
     )

@@ -73,7 +73,8 @@ class Profile:
 def profile(reader: Reader, digits: Digits, *, frames: int = 4, runs: int = 8) -> Profile | None:
     """Time every stage on clean frames with one number each, on one thread; None where this reader finds no such number.
 
-    The numbers have three digits, or as many as the model reads. Only a machine without other work gives the same figures again.
+    The numbers have three digits, or as many as the model reads. What is counted is this thread's time on the processor, so that
+    waiting for other programs does not count; sharing caches and memory with them does.
     """
     length = min(3, reader.settings.canvas.max_digits)
     threads = torch.get_num_threads(), cv2.getNumThreads()
@@ -85,7 +86,7 @@ def profile(reader: Reader, digits: Digits, *, frames: int = 4, runs: int = 8) -
             return None
         seconds: dict[str, list[float]] = {name: [] for name in (*STAGES, "total")}
         for frame in found:
-            took = in_turns(tasks(reader, frame), runs=runs)
+            took = in_turns(tasks(reader, frame), runs=runs, clock=time.thread_time)
             # The decoder looks at what the encoder gives; alone it cannot run.
             took["decoder"] = [
                 max(read - encoder, 0.0) for read, encoder in zip(took["read"], took["encoder"], strict=True)
@@ -150,15 +151,17 @@ def tasks(reader: Reader, frame: Frame) -> Tasks:
     }
 
 
-def in_turns(some: Tasks, *, runs: int, warmup: int = 3) -> dict[str, list[float]]:
+def in_turns(
+    some: Tasks, *, runs: int, warmup: int = 3, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
     """Seconds of each run of each task: one run of each, then the next of each, so that a machine that slows down slows down all."""
     seconds: dict[str, list[float]] = {name: [] for name in some}
     for run in range(-warmup, runs):
         for name, task in some.items():
-            started = time.perf_counter()
+            started = clock()
             task()
             if run >= 0:
-                seconds[name].append(time.perf_counter() - started)
+                seconds[name].append(clock() - started)
     return seconds
 
 

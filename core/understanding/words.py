@@ -159,5 +159,6 @@ def time(profile: Profile | None) -> str:
     return (
         f"Measured now on this machine ({profile.machine}): {profile.total.median:.1f} ms for a frame with {digits}, "
         f"{profile.total.low:.1f} to {profile.total.high:.1f} ms (5th to 95th percentile of {profile.frames} frames, {profile.runs} times each). "
-        "What else the machine is doing counts, too. Attention is returned on the way; without it the model is a little faster."
+        "It is the time that one processor thread worked; on a busy machine the clock shows more. Attention is returned on the way; without it the model "
+        "is a little faster."
     )
