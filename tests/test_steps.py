@@ -11,6 +11,7 @@ from core import vocab
 from core.config import CanvasSettings, ModelSettings, RunSettings
 from core.model.attention import Attention
 from core.model.checkpoint import Checkpoint, build
+from core.model.encoder import EncoderLayer
 from core.model.number_transformer import NumberTransformer
 from core.reading import Reader, Reading
 from core.understanding.steps import Walk, as_npz, attention_step, source, stem_reach, walk
@@ -83,7 +84,9 @@ def test_scores_by_hand_give_the_weights_that_the_model_returns(either: Walked) 
         assert close(by_hand.softmax(-1), parts.weights, 1e-5)
         assert np.allclose(parts.weights[0], reading.attention.encoder[number], atol=1e-6)
         mixed = (parts.weights @ parts.values).transpose(1, 2).flatten(2)
-        assert close(reader.model.encoder.layers[number].attention.output(mixed), parts.change, 1e-4)
+        module = reader.model.encoder.layers[number]
+        assert isinstance(module, EncoderLayer)
+        assert close(module.attention.output(mixed), parts.change, 1e-4)
 
 
 def test_the_temperature_of_the_settings_is_in_the_scale() -> None:

@@ -74,8 +74,12 @@ with yours.container(key="walk-yours"):
         look.empty_state("This cannot be read", str(error), key="walk", icon=":material/broken_image:")
         st.stop()
     if drawn is None:
-        wide = "stretch" if kind == "number" else 160
-        st.image(as_rgb(picture), alt="An example.", width=wide, output_format="PNG")
+        st.image(
+            as_rgb(picture),
+            alt="An example.",
+            width="stretch" if kind == "number" else 160,
+            output_format="PNG",
+        )
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("An example, until you draw a number above.", width="content")
             st.button(
@@ -102,14 +106,14 @@ with yours.container(key="walk-yours"):
             "Layer", layers, key="walk-layer", required=True, persist_state="session"
         )
         head = st.segmented_control("Head", heads, key="walk-head", required=True, persist_state="session")
-    chosen = Chosen(patch, layer - 1, head - 1)
+    chosen = Chosen(patch, (layer or 1) - 1, (head or 1) - 1)
 
 with way_through:
     all_stages = stages(reader)
     keep("walk-stage", range(len(all_stages)), 0)
     tools = st.container(horizontal=True, vertical_alignment="center")
     whole = st.session_state.get("walk-all", False)
-    place = 0
+    place: int | None = None
     if not whole:
         place = st.segmented_control(
             "Stage",
@@ -121,6 +125,7 @@ with way_through:
             label_visibility="collapsed",
             wrap=True,
         )
+    place = place or 0
     with tools:
         if not whole:
             st.button(
