@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.reading import Reader
 from core.understanding.what_if import Head, Patch
-from pages.common import readers, sitemap
+from pages.common import digits, readers, sitemap
 from tests.drawings import draw
 from tests.test_pages import words
 
@@ -32,7 +32,7 @@ def saved(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     files: dict[str, Any] = {}
     monkeypatch.setattr(
         "streamlit.download_button",
-        lambda label, data, *_, **__: files.update({label: data() if callable(data) else data}),
+        lambda label, data, *_, **__: files.update({label: data}),
     )
     return files
 
@@ -55,9 +55,9 @@ def run(changed: Any) -> None:
     assert not page.exception, page.exception[0].message
 
 
-def what_if(page: AppTest, saved: dict[str, Any]) -> dict[str, Any]:
-    run(page)
-    return dict(json.loads(saved["What if (JSON)"]))
+def what_if(saved: dict[str, Any]) -> dict[str, Any]:
+    """What was asked and answered in the last run of the page."""
+    return dict(json.loads(saved["What if (JSON)"]()))
 
 
 def test_at_first_an_example_is_read_and_every_head_of_the_encoder_has_its_map(page: AppTest) -> None:
@@ -127,15 +127,16 @@ def test_a_patch_is_chosen_by_row_and_column_too(page: AppTest) -> None:
 
 def test_all_of_it_can_be_taken_along(page: AppTest, saved: dict[str, Any]) -> None:
     run(page)
-    assert saved["Maps (PNG)"].startswith(b"\x89PNG")
-    weights = json.loads(saved["Weights (JSON)"])
+    assert saved["Maps (PNG)"]().startswith(b"\x89PNG")
+    weights = json.loads(saved["Weights (JSON)"]())
     assert np.shape(weights["weights"]) == (4, 4, 80, 80) and weights["part"] == "encoder"
-    table = list(csv.DictReader(io.StringIO(saved["Entropy (CSV)"])))
+    table = list(csv.DictReader(io.StringIO(saved["Entropy (CSV)"]())))
     assert [round(float(row["entropy_bits"]), 2) for row in table] == pytest.approx(bits(page), abs=0.011)
 
 
 def test_without_a_change_after_is_as_before(page: AppTest, saved: dict[str, Any]) -> None:
-    said = what_if(page, saved)
+    run(page)
+    said = what_if(saved)
     assert said["before"]["digits"] == said["after"]["digits"]
     assert re.search(r"Read again in \d+ ms", words(page))
 
@@ -144,21 +145,21 @@ def test_the_patches_of_a_digit_are_erased_at_one_click_and_undone_at_another(
     page: AppTest, saved: dict[str, Any]
 ) -> None:
     run(page.button(key="what-if-digit-1").click())
-    said = what_if(page, saved)
+    said = what_if(saved)
     assert said["change"]["erased"] and not said["change"]["masked"]
     before = said["before"]["digits"][1]["probability"]
     assert said["probability_now_of_each_digit_read_before"][1] < 0.5 < before
     run(page.button(key="what-if-undo").click())
-    assert what_if(page, saved)["change"]["erased"] == []
+    assert what_if(saved)["change"]["erased"] == []
 
 
 def test_the_same_patches_are_masked_with_the_other_tool(page: AppTest, saved: dict[str, Any]) -> None:
     run(page.segmented_control(key="what-if-tool").select("masked"))
     run(page.button(key="what-if-digit-0").click())
-    said = what_if(page, saved)
+    said = what_if(saved)
     assert said["change"]["masked"] and not said["change"]["erased"]
     run(page.button(key="what-if-digit-0").click())  # again: the marks are taken off
-    assert what_if(page, saved)["change"]["masked"] == []
+    assert what_if(saved)["change"]["masked"] == []
 
 
 def test_heads_go_off_and_temperature_changes_and_the_reading_answers(
@@ -166,13 +167,13 @@ def test_heads_go_off_and_temperature_changes_and_the_reading_answers(
 ) -> None:
     pills = page.pills(key="what-if-heads-cross-4-4")
     run(pills.set_value([Head("cross", 0, head) for head in range(4)]))
-    said = what_if(page, saved)
+    said = what_if(saved)
     assert (
         said["change"]["heads_off"][0] == ["cross", 0, 0] and said["after"]["text"] != said["before"]["text"]
     )
     run(page.button(key="what-if-undo").click())
     run(page.select_slider(key="what-if-temperature").set_value(4.0))
-    said = what_if(page, saved)
+    said = what_if(saved)
     assert said["change"]["heads_off"] == [] and said["change"]["temperature"] == 4.0
     assert said["after"]["probability"] != said["before"]["probability"]
     spread = [float(found) for found in re.findall(r"attention: ([\d.]+) bits", words(page))]
@@ -182,7 +183,7 @@ def test_heads_go_off_and_temperature_changes_and_the_reading_answers(
 def test_a_digit_is_moved(page: AppTest, saved: dict[str, Any]) -> None:
     run(page.segmented_control(key="what-if-move").select(2))
     run(page.slider(key="what-if-dx-160").set_value(12))
-    said = what_if(page, saved)
+    said = what_if(saved)
     assert said["change"]["move"] == {"digit": 2, "dx": 12, "dy": 0}
     boxes = [said[when]["digits"][2]["box"] for when in ("before", "after")]
     assert boxes[1][0] > boxes[0][0]
@@ -192,7 +193,7 @@ def test_marks_belong_to_a_picture_and_heads_stay(page: AppTest, saved: dict[str
     run(page.button(key="what-if-digit-1").click())
     run(page.pills(key="what-if-heads-encoder-16-4").set_value([Head("encoder", 1, 1)]))
     run(page.number_input(key="picture-seed").set_value(7))
-    said = what_if(page, saved)
+    said = what_if(saved)
     assert said["change"]["erased"] == [] and said["change"]["heads_off"] == [["encoder", 1, 1]]
 
 
@@ -217,7 +218,7 @@ def test_a_test_digit_is_chosen_by_its_place(page: AppTest, sample: Any) -> None
     run(page.segmented_control(key="picture-way").select("digit"))
     (place,) = [one for one in page.number_input if one.label.startswith("Which of MNIST")]
     run(place.set_value(5))
-    label = readers.digits.mnist().test.labels[5]
+    label = digits.mnist().test.labels[5]
     assert f"Written: {label}" in words(page) and len(maps(page)) == 8
 
 

@@ -28,6 +28,15 @@ def test_examples_are_made_of_test_digits(stock: Tiles) -> None:
     assert set("".join(texts)) == set("0123456789")
 
 
+def test_an_example_has_as_many_digits_and_is_as_clean_as_told(stock: Tiles) -> None:
+    clean = [example(stock, seed, digits=5, difficulty=0.0) for seed in range(5)]
+    assert {len(one.text) for one in clean} == {5}
+    assert not np.array_equal(clean[0].picture, example(stock, 0, digits=5, difficulty=1.0).picture)
+    assert all(
+        np.median(one.picture) == one.picture.max() for one in clean
+    )  # nothing but even paper around the ink
+
+
 def test_the_bundled_model_reads_most_of_them(stock: Tiles, number_reader: Reader) -> None:
     examples = [example(stock, seed) for seed in range(20)]
     right = [number_reader.read(one.picture, with_attention=False).text == one.text for one in examples]

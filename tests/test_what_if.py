@@ -1,12 +1,13 @@
 """A change under question acts as it says: on the strip, in the heads, on what is seen, and only there."""
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 
+from core.model.encoder import EncoderLayer
 from core.reading import Reader, Reading
 from core.reading.explain import METHODS, patch_weights
 from core.reading.overlay import box_on_strip
@@ -84,10 +85,9 @@ def test_an_answer_can_be_explained_like_any_reading(
 def test_a_layer_whose_heads_are_all_off_is_a_layer_without_attention(read: tuple[Reader, Reading]) -> None:
     reader, reading = read
     heads = reader.settings.model.heads
-    changed = what_if(
-        reader, reading, Change(off=frozenset(Head("encoder", 0, head) for head in range(heads)))
-    ).reader.model.encoder.layers[0]
-    layer = reader.model.encoder.layers[0]
+    change = Change(off=frozenset(Head("encoder", 0, head) for head in range(heads)))
+    changed = cast(EncoderLayer, what_if(reader, reading, change).reader.model.encoder.layers[0])
+    layer = cast(EncoderLayer, reader.model.encoder.layers[0])
     torch.manual_seed(0)
     x = torch.randn(1, 7, reader.settings.model.dim)
     with torch.inference_mode():

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from base64 import b64encode
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -107,7 +108,7 @@ def show_heads(reader: Reader, reading: Reading, *, key: str, patch: Patch | Non
 
 
 def choose_patch(reader: Reader, reading: Reading, *, key: str) -> Patch:
-    """The patch that was chosen last, or the one in the middle of the first digit's row of them."""
+    """The patch that was chosen last; at first, or where it does not exist, the one that is looked at most."""
     rows, columns = reader.model.grid
     kept: Patch | None = st.session_state.get(f"{key}-patch")
     if kept is None or not (kept.row < rows and kept.column < columns):
@@ -330,7 +331,7 @@ def _save(
         rows.writerows((one + 1, other + 1, f"{value:.4f}") for (one, other), value in np.ndenumerate(bits))
         return table.getvalue()
 
-    files = {
+    files: dict[str, tuple[Callable[[], str | bytes], str, str]] = {
         "Maps (PNG)": (lambda: png(mosaic(drawn, [[", ".join(cell) for cell in row] for row in words])), f"{name}.png", "image/png"),
         "Weights (JSON)": (weights, f"{name}.json", "application/json"),
         "Entropy (CSV)": (entropies, f"{name}-entropy.csv", "text/csv"),

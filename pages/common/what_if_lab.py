@@ -184,7 +184,7 @@ def _moved(reading: Reading) -> Move | None:
         "Move a digit", range(_STILL, len(reading.digits)), key="what-if-move", required=True,
         format_func=lambda place: "None" if place == _STILL else reading.text[place],
     )  # fmt: skip
-    if digit == _STILL:
+    if digit is None or digit == _STILL:
         return None
     across, down = st.columns(2, gap="medium")
     dx = across.slider("To the right", -width, width, 0, key=f"what-if-dx-{width}", format="%d px")
