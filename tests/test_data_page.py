@@ -135,8 +135,8 @@ def test_with_all_of_mnist_accuracy_is_told_on_corrected_labels_too(
     )
     digits.mnist.clear()
     look_at(app, "Doubtful")
-    assert [metric.label.split(",")[0] for metric in app.metric] == [
-        "On the labels as given", "On corrected labels", "SD-3", "SD-1"
+    assert [metric.label.split(":")[0] for metric in app.metric] == [
+        "Labels as given", "Corrected labels", "Places 0 to 4,999", "Places 5,000 to 9,999"
     ]  # fmt: skip
     assert app.metric[1].label.endswith("of 9,995") and app.metric[3].label.endswith("of 5,000")
     shown = grid(app, "digits-published")

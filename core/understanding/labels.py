@@ -64,8 +64,8 @@ PUBLISHED: Final = (
     LabelError(9729, 5, 6, 2, 3, 0),
 )
 
-HALVES: Final = {"SD-3": slice(0, 5_000), "SD-1": slice(5_000, 10_000)}
-"""Places of MNIST's test digits by the NIST collection that they come from (LeCun et al. 1998); those of SD-3 are cleaner."""
+HALVES: Final = {"places 0 to 4,999": slice(0, 5_000), "places 5,000 to 9,999": slice(5_000, 10_000)}
+"""MNIST's test digits by where they come from: one half from each of NIST's two collections, by other people."""
 
 
 class Share(NamedTuple):

@@ -180,9 +180,11 @@ def browse(judge: Reader | None) -> None:
             )
     st.markdown(
         "Places count from 0, in MNIST’s own order. No writer of a training digit wrote a test digit "
-        "([LeCun et al. 1998](http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf)). Test digits 0 to 4,999 come from the cleaner "
-        "of NIST’s two collections (SD-3, census employees), those from 5,000 on from the harder one (SD-1, high-school students). "
-        "Which writer wrote which digit is not told, so the validation split, the last 5,000 training digits, may share writers with training."
+        "([LeCun et al. 1998](http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf)). The two halves of the test set come from NIST’s two collections: "
+        "one written by census employees (SD-3), one by high-school students (SD-1). MNIST’s makers called the first half, places 0 to 4,999, the cleaner "
+        "and easier one (SD-3); the digit model finds it the harder one (see **Doubtful**, with all of MNIST). MNIST does not tell who wrote which digit "
+        "([Yadav & Bottou 2019](https://arxiv.org/abs/1905.10498) traced it), so the validation split, the last 5,000 training digits, may share writers "
+        "with training."
     )
     if digits.mnist().is_sample:
         st.caption("In the bundled sample, places count within the sample: they are not MNIST’s.")
@@ -387,16 +389,16 @@ def doubtful(judge: Reader | None) -> None:
     test = mnist.test
     sure = labels.opinions(judge, vectors(judge, "test"))
     answers = sure.argmax(1)
-    shares = {"On the labels as given": labels.agreement(answers, test.labels)}
+    shares = {"Labels as given": labels.agreement(answers, test.labels)}
     if not mnist.is_sample:
-        shares["On corrected labels"] = labels.agreement_corrected(answers, test)
-        for collection, half in labels.HALVES.items():
-            shares[f"{collection}, labels as given"] = labels.agreement(answers[half], test.labels[half])
+        shares["Corrected labels"] = labels.agreement_corrected(answers, test)
+        for half_name, half in labels.HALVES.items():
+            shares[half_name.capitalize()] = labels.agreement(answers[half], test.labels[half])
     with st.container(horizontal=True, gap="medium"):
         for what, share in shares.items():
-            st.metric(f"{what}, {share.right:,} of {share.of:,}", f"{share.accuracy:.2%}", width="content")
+            st.metric(f"{what}: {share.right:,} of {share.of:,}", f"{share.accuracy:.2%}", width="content")
     st.caption(
-        "Accuracy of the digit model on MNIST’s test digits; SD-3 (places 0 to 4,999) and SD-1 (the others) are the collections they come from. "
+        "Accuracy of the digit model on MNIST’s test digits, and on each half of them, which other people wrote. "
         "Nothing was tuned on what is shown here."
         if not mnist.is_sample
         else "Accuracy of the digit model on the sample’s test digits. Nothing was tuned on what is shown here."
