@@ -195,6 +195,7 @@ def _plot(figure: go.Figure, name: str, *, height: int = 330, script: bool = Fal
     shown.update_layout(height=height, template=go.layout.Template())
     shown.update_layout(figure.layout.to_plotly_json())
     shown.update_xaxes(gridcolor=_GRID, zerolinecolor=_GRID)
+    shown.update_xaxes(selector={"type": "category"}, showgrid=False)
     shown.update_yaxes(gridcolor=_GRID, zerolinecolor=_GRID)
     plot: str = to_html(
         shown,

@@ -16,7 +16,14 @@ def show_chart(figure: go.Figure, *, key: str, height: int = 320, save_as: str |
     shown = go.Figure(figure.data, layout=LAYOUT)
     shown.update_layout(height=height)
     shown.update_layout(figure.layout.to_plotly_json())
-    st.plotly_chart(shown, key=key, width="stretch", theme="streamlit", config=tools(save_as))
+    st.plotly_chart(
+        shown,
+        key=key,
+        width="stretch",
+        theme="streamlit",
+        config=tools(save_as),
+        alt=figure.layout.title.text,
+    )
 
 
 def tools(save_as: str | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Final
 import streamlit as st
 
 from core.data.tiles import Tiles
-from core.model.checkpoint import Checkpoint
+from core.model.checkpoint import Checkpoint, load_checkpoint
 from core.reading import Reader
 from core.understanding import words
 from core.understanding.analysis import (
@@ -97,7 +97,9 @@ def offer_downloads(
     """Everything, to be taken along."""
 
     def report() -> str:
-        model = _as_checkpoint(reader)
+        model = load_checkpoint(
+            path
+        )  # as it was saved: a reader has folded some of its parameters into others
         subject = subject_of(path, model, digits.mnist(), count, split, seed)
         took = profile(reader, digits.mnist().split("validation"))
         return report_html(Report(subject, analysis, took), model)
