@@ -89,6 +89,17 @@ def test_scores_by_hand_give_the_weights_that_the_model_returns(either: Walked) 
         assert close(module.attention.output(mixed), parts.change, 1e-4)
 
 
+def test_one_weight_can_be_followed_with_pencil_and_paper(number: Walked) -> None:
+    parts = number[2].layers[1].attention
+    other, product, score, weight = parts.best(head=2, token=45)
+    row = parts.scores[0, 2, 45]
+    assert product == pytest.approx(
+        (parts.queries[0, 2, 45] * parts.keys[0, 2, other]).sum().item(), abs=1e-4
+    )
+    assert score == pytest.approx(product * parts.scale, abs=1e-4) == row.max().item()
+    assert weight == pytest.approx((row[other].exp() / row.exp().sum()).item(), abs=1e-5)
+
+
 def test_the_temperature_of_the_settings_is_in_the_scale() -> None:
     torch.manual_seed(0)
     x = torch.randn(1, 5, 16)

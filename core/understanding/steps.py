@@ -24,6 +24,19 @@ from core.reading.reader import Reader
 from core.reading.reading import Reading
 
 
+class Fit(NamedTuple):
+    """How one token's query and another's key fit."""
+
+    token: int
+    """The other, which is looked at."""
+    product: float
+    """Query times key."""
+    score: float
+    """The product, scaled."""
+    weight: float
+    """exp(score) over the sum of that over the row, 0 to 1."""
+
+
 @dataclass(frozen=True)
 class AttentionStep:
     """Self-attention of one layer in its parts (Vaswani et al. 2017, arXiv:1706.03762): weights = softmax(scores)."""
@@ -39,6 +52,16 @@ class AttentionStep:
     """What attention adds to each token: the weighted values of all heads, mixed."""
     scale: float
     """1 / sqrt(c), over the attention temperature of the settings."""
+
+    def best(self, head: int, token: int) -> Fit:
+        """The token that `token` looks at most, with one head."""
+        other = int(self.weights[0, head, token].argmax())
+        return Fit(
+            other,
+            float(self.queries[0, head, token] @ self.keys[0, head, other]),
+            float(self.scores[0, head, token, other]),
+            float(self.weights[0, head, token, other]),
+        )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from core import vocab
@@ -90,7 +91,7 @@ def _pixels(reader: Reader, way: Walk, chosen: Chosen) -> None:
     )
     grid = grid_of(reader)
     figure = figures.strip_figure(way.strip[0, 0].numpy(), grid, lines=False)
-    show_chart(figure, key="walk-pixels", height=_strip_height(way))
+    _show(figure, key="walk-pixels", height=_strip_height(way))
     _say_tensor("strip", way.strip.numpy())
 
 
@@ -103,7 +104,7 @@ def _patches(reader: Reader, way: Walk, chosen: Chosen) -> None:
         f"{grid.columns} patches of {grid.side} × {grid.side} pixels: {count} in all, read like lines of a text. "
         f"From {_VIT}."
     )
-    show_chart(
+    _show(
         figures.cut_figure(way.patches.numpy(), chosen.patch),
         key="walk-patches",
         height=_strip_height(way) + 20,
@@ -111,7 +112,7 @@ def _patches(reader: Reader, way: Walk, chosen: Chosen) -> None:
     picture, words = st.columns([1, 1.2], gap="medium", vertical_alignment="center")
     row, column = divmod(chosen.patch, grid.columns)
     with picture:
-        show_chart(figures.numbers_figure(way.patches[row, column].numpy()), key="walk-numbers", height=260)
+        _show(figures.numbers_figure(way.patches[row, column].numpy()), key="walk-numbers", height=260)
     with words:
         beyond = (
             f" The convolutions that come next look beyond it, at {reach} × {reach} pixels around its middle."
@@ -135,7 +136,7 @@ def _embedding(reader: Reader, way: Walk, chosen: Chosen) -> None:
         f"Each patch becomes a vector of {dim} numbers, by {how}. A column is a patch, a row one of the {dim} numbers. "
         "Empty patches all look alike here; where there is ink, columns differ."
     )
-    show_chart(
+    _show(
         figures.heat_figure(
             way.embedded[0].numpy().T,
             title="A vector for each patch",
@@ -166,7 +167,7 @@ def _positions(reader: Reader, way: Walk, chosen: Chosen) -> None:
     grid = grid_of(reader)
     left, right = st.columns(2, gap="medium")
     with left:
-        show_chart(
+        _show(
             figures.heat_figure(
                 way.positions.numpy().T, title="Positions", x="patch", y="number", column=chosen.patch
             ),
@@ -175,7 +176,7 @@ def _positions(reader: Reader, way: Walk, chosen: Chosen) -> None:
         )
     with right:
         tokens = way.entering[0].numpy().T
-        show_chart(
+        _show(
             figures.heat_figure(
                 tokens,
                 title="What enters: embedded + positions",
@@ -194,7 +195,7 @@ def _positions(reader: Reader, way: Walk, chosen: Chosen) -> None:
     )
     likeness.update_traces(colorscale=figures.SHARE, zmin=float(likeness.data[0].z.min()), zmax=1)
     likeness.add_shape(figures.around(grid, chosen.patch))
-    show_chart(likeness, key="walk-likeness", height=210)
+    _show(likeness, key="walk-likeness", height=210)
     _say_tensor("entering", way.entering.numpy())
 
 
@@ -209,7 +210,7 @@ def _queries(reader: Reader, way: Walk, chosen: Chosen) -> None:
     token = _token(way, chosen.patch)
     for name in ("queries", "keys", "values"):
         matrix = getattr(attention, name)[0, chosen.head].numpy().T
-        show_chart(
+        _show(
             figures.heat_figure(
                 matrix,
                 title=f"{name.capitalize()} of head {chosen.head + 1}",
@@ -237,13 +238,13 @@ def _attention(reader: Reader, way: Walk, chosen: Chosen) -> None:
     left, right = st.columns(2, gap="medium")
     scores, weights = (part[0, chosen.head].numpy() for part in (attention.scores, attention.weights))
     with left:
-        show_chart(
+        _show(
             figures.heat_figure(scores, title="Scores", x="is looked at", y="looks", row=token),
             key="walk-scores",
             height=350,
         )
     with right:
-        show_chart(
+        _show(
             figures.heat_figure(
                 weights,
                 title="Weights: softmax of each row",
@@ -255,13 +256,21 @@ def _attention(reader: Reader, way: Walk, chosen: Chosen) -> None:
             key="walk-weights",
             height=350,
         )
+    fit = attention.best(chosen.head, token)
+    other = fit.token - way.has_summary
+    whom = f"patch {other}" if other >= 0 else "the summary token"
+    st.markdown(
+        f"By pencil, for **patch {chosen.patch}**: it looks most at **{whom}**. Its query times that key, {size} products summed, is "
+        f"{fit.product:.2f}; times {attention.scale:.3f} that is a score of {fit.score:.2f}; and e to the {fit.score:.2f} is "
+        f"**{fit.weight:.1%}** of the sum of the row.".replace("-", "−")
+    )
     grid = grid_of(reader)
     row = weights[token, 1:] if way.has_summary else weights[token]
     st.markdown(
         f"The outlined row on the strip: where **patch {chosen.patch}** looks, with head {chosen.head + 1} of layer "
         f"{chosen.layer + 1}."
     )
-    show_chart(
+    _show(
         figures.strip_figure(
             way.strip[0, 0].numpy(), grid, patch=chosen.patch, weights=row.reshape(grid.rows, grid.columns)
         ),
@@ -282,10 +291,10 @@ def _layers(reader: Reader, way: Walk, chosen: Chosen) -> None:
     )
     left, right = st.columns([1, 1.35], gap="medium")
     with left:
-        show_chart(figures.shares_figure(way), key="walk-shares", height=340)
+        _show(figures.shares_figure(way), key="walk-shares", height=340)
     with right:
         after = way.layers[chosen.layer].after
-        show_chart(
+        _show(
             figures.heat_figure(
                 after[0].numpy().T,
                 title=f"Tokens after layer {chosen.layer + 1}",
@@ -318,7 +327,7 @@ def _decoder(reader: Reader, way: Walk, chosen: Chosen) -> None:
         st.caption("It has to end here: this model was trained on no longer numbers.")
     grid = grid_of(reader)
     weights = answer.cross_attention[-1].numpy().mean(axis=0).reshape(grid.rows, grid.columns)
-    show_chart(
+    _show(
         figures.strip_figure(
             way.strip[0, 0].numpy(),
             grid,
@@ -333,9 +342,9 @@ def _decoder(reader: Reader, way: Walk, chosen: Chosen) -> None:
     st.caption(f"Where it looks on the strip: cross-attention of the last layer, mean of the heads.{box}")
     left, right = st.columns([1.5, 1], gap="medium")
     with left:
-        show_chart(figures.classes_figure(answer, step), key="walk-classes", height=260)
+        _show(figures.classes_figure(answer, step), key="walk-classes", height=260)
     with right:
-        show_chart(figures.back_figure(answer, -1), key="walk-back", height=260)
+        _show(figures.back_figure(answer, -1), key="walk-back", height=260)
     _say_tensor("cross_attention", answer.cross_attention.numpy(), "layers, heads, patches")
     _say_tensor("logits", answer.logits.numpy(), "ten digits and “end”")
 
@@ -351,14 +360,14 @@ def _summary(reader: Reader, way: Walk, chosen: Chosen) -> None:
     weights = answer.cross_attention[-1].numpy().mean(axis=0).reshape(grid.rows, grid.columns)
     left, right = st.columns([1, 1.6], gap="medium")
     with left:
-        show_chart(
+        _show(
             figures.strip_figure(way.strip[0, 0].numpy(), grid, weights=weights, colour=position_colour(0)),
             key="walk-cross",
             height=270,
         )
         st.caption("Where the summary token looks in the last layer, mean of the heads.")
     with right:
-        show_chart(figures.classes_figure(answer, 0), key="walk-classes", height=270)
+        _show(figures.classes_figure(answer, 0), key="walk-classes", height=270)
     _say_tensor("logits", answer.logits.numpy(), "ten digits and “end”, which means no digit")
 
 
@@ -369,7 +378,7 @@ def _probabilities(reader: Reader, way: Walk, chosen: Chosen) -> None:
         f"divided by a temperature, {way.calibration:.2f}, which was fitted on validation canvases: it makes the model {effect}, "
         f"and changes no digit. From {_CALIBRATION}."
     )
-    show_chart(figures.calibration_figure(way), key="walk-calibration", height=280)
+    _show(figures.calibration_figure(way), key="walk-calibration", height=280)
     factors = " × ".join(f"{answer.probability:.4f}" for answer in way.answers)
     what = f"That the whole is **{way.text}**" if way.text else "That there is **no number**"
     if len(way.answers) > 1:
@@ -382,6 +391,11 @@ def _probabilities(reader: Reader, way: Walk, chosen: Chosen) -> None:
         "The faint bar is the softmax of the logits as they are, the full one the calibrated probability. On pictures unlike "
         "the canvases of training it can still be far too sure."
     )
+
+
+def _show(figure: go.Figure, *, key: str, height: int) -> None:
+    """A figure; one with a title has room beside it for the button that saves it."""
+    show_chart(figure, key=key, height=height, save_as=key if figure.layout.title.text else None)
 
 
 def _so_far(answer: Answer, step: int) -> str:

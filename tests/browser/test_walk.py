@@ -36,6 +36,7 @@ def test_a_drawing_is_followed_by_keyboard_and_buttons(
     stage(page, 1, "Pixels")
     write_407(page)
     expect(page.get_by_text("An example, until you draw")).to_have_count(0)
+    page.wait_for_timeout(1500)  # a stroke that is still on its way would bring the stage before it back
     settle(page)
     page.keyboard.press("n")
     stage(page, 2, "Patches")
