@@ -7,7 +7,7 @@ import io
 import json
 from base64 import b64encode
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -48,7 +48,7 @@ _VIEWS: Final = {
     "tokens": "Every token (row) to every token (column)",
 }
 _GREEN: Final = (38, 138, 62)  # no position has it
-_SMALL, _LARGE = 2, 6  # pixels of a map for a pixel of the strip
+_SMALL, _LARGE = 320, 960  # pixels that a map of a strip is wide, about; lines between patches are one pixel
 _MEAN: Final = "Mean"
 
 _STYLE: Final = """<style>
@@ -127,7 +127,7 @@ def show_patch(reader: Reader, reading: Reading, patch: Patch, *, key: str) -> N
         st.session_state[f"{key}-patch"] = patch
 
     patch_board(
-        patches_picture(reading.strip, model, {}, scale=4),
+        patches_picture(reading.strip, model, {}, scale=scale_of(reading, 640)),
         (reading.strip.shape[0], reading.strip.shape[1]),
         model,
         {patch: "chosen"},
@@ -152,9 +152,11 @@ def show_patch(reader: Reader, reading: Reading, patch: Patch, *, key: str) -> N
         with column.container(key=f"{key}-{'from' if maps is looks_at else 'to'}"):
             st.markdown(f"**{title}**")
             st.image(
-                patches_picture(reading.strip, model, {0: weights}, scale=5, colour=_GREEN),
+                patches_picture(
+                    reading.strip, model, {0: weights}, scale=scale_of(reading, 800), colour=_GREEN
+                ),
                 alt=f"{title}, the patch in row {patch.row + 1}, column {patch.column + 1}",
-                width="stretch",
+                width=_shown(reading),
                 output_format="PNG",
             )
             st.caption(
@@ -178,6 +180,16 @@ def scrub(label: str, count: int, *, key: str, mean: bool = False, last: bool = 
         label, options, options[-1 if last else 0], key=f"{key}-{count}", persist_state="session", width=230
     )
     return None if chosen == _MEAN else int(chosen) - 1
+
+
+def scale_of(reading: Reading, wide: int) -> int:
+    """Pixels of a picture for a pixel of the strip, if it is to be about `wide` pixels wide; a small strip stays small."""
+    return min(max(wide // reading.strip.shape[1], 1), 10)
+
+
+def _shown(reading: Reading) -> int | Literal["stretch"]:
+    """How wide a map is on the page: a long one fills its place, a square one would be too high."""
+    return "stretch" if reading.strip.shape[1] > reading.strip.shape[0] else 320
 
 
 def _attention(reading: Reading) -> Attention:
@@ -228,7 +240,7 @@ def _of_head(maps: np.ndarray, layer: int | None, head: int | None) -> np.ndarra
 
 
 def _drawn(
-    reader: Reader, reading: Reading, seen: _Seen, layer: int | None, head: int | None, scale: int
+    reader: Reader, reading: Reading, seen: _Seen, layer: int | None, head: int | None, wide: int
 ) -> np.ndarray:
     """HWC uint8 RGB of one map."""
     weights = _of_head(_maps(reading, seen), layer, head)
@@ -238,7 +250,7 @@ def _drawn(
         reading.strip,
         reader.settings.model,
         {seen.step or 0: weights},
-        scale=scale,
+        scale=scale_of(reading, wide),
         colour=_GREEN if seen.step is None else None,
     )
 

@@ -128,7 +128,7 @@ def _board(reader: Reader, reading: Reading, answer: Answer) -> None:
         )  # fmt: skip
     model = reader.settings.model
     patch_board(
-        patches_picture(answer.reading.strip, model, {}, scale=4),
+        patches_picture(answer.reading.strip, model, {}, scale=head_maps.scale_of(reading, 640)),
         (reading.strip.shape[0], reading.strip.shape[1]),
         model,
         _patches(),
@@ -217,7 +217,9 @@ def _show_answer(reader: Reader, reading: Reading, change: Change, answer: Answe
 def _side(title: str, reader: Reader, reading: Reading) -> str:
     """HTML of a reading and of where each of its digits was looked for: side by side with another, on a phone too."""
     weights = patch_weights(reader, reading) if reading.digits else None
-    picture = b64encode(png(strip_picture(reading, reader.settings.model, weights, scale=4))).decode()
+    picture = b64encode(
+        png(strip_picture(reading, reader.settings.model, weights, scale=head_maps.scale_of(reading, 640)))
+    ).decode()
     spread = entropy(reading.attention, "encoder").bits.mean() if reading.attention else 0.0
     return (
         f'<section class="{title.lower()}"><h4>{title}</h4>{reading_html(reading)}'

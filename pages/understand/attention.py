@@ -70,7 +70,9 @@ if chosen is None:
 reading = chosen.reading
 picture, answer = st.columns([1.15, 1], gap="large")
 with picture.container(key=f"{_KEY}-picture"):
-    st.image(as_rgb(chosen.picture), alt="The picture that is read.", output_format="PNG")
+    shown = as_rgb(chosen.picture)
+    wide = min(max(shown.shape[1], 224), 640)  # MNIST's own digits are smaller than a stamp
+    st.image(shown, alt="The picture that is read.", width=wide, output_format="PNG")
 with answer:
     look.show_reading(reading)
     if chosen.written is not None:
