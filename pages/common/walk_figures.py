@@ -153,7 +153,6 @@ def heat_figure(
     signed: bool = True,
     row: int | None = None,
     column: int | None = None,
-    cell: str = "",
 ) -> go.Figure:
     """A matrix as colours: blue below 0, red above, or from 0 up; one row or column outlined."""
     top = float(np.quantile(np.abs(matrix), 0.995)) or 1.0
@@ -163,7 +162,7 @@ def heat_figure(
         else {"colorscale": SHARE, "zmin": 0, "zmax": top}
     )
     value = "%{z:.2f}" if signed else "%{z:.1%}"
-    hover = f"{y} %{{y}}, {x} %{{x}}: {value}<extra>{cell}</extra>"
+    hover = f"{y} %{{y}}, {x} %{{x}}: {value}<extra></extra>"
     figure = go.Figure(go.Heatmap(z=matrix, hovertemplate=hover, colorbar=_BAR, **scale))
     height, width = matrix.shape
     if row is not None:
