@@ -15,7 +15,7 @@ from core.understanding.classes import contact_sheet
 _COLUMNS: Final = 25  # of the picture that travels; the grid has as many as fit
 
 _STYLE: Final = """
-.grid { display: grid; gap: 5px; margin: 0; grid-template-columns: repeat(auto-fill, minmax(var(--wide), 1fr)); }
+.grid { display: grid; align-items: start; gap: 5px; margin: 0; grid-template-columns: repeat(auto-fill, minmax(var(--wide), 1fr)); }
 .grid:not(.full) { grid-template-columns: repeat(auto-fill, var(--wide)); }
 button {
   all: unset; box-sizing: border-box; cursor: pointer; display: block; min-width: 0; border-radius: 4px;
