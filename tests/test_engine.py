@@ -433,13 +433,13 @@ def test_the_optimizers_follow_the_schedule(sample: Mnist, tmp_path: Path) -> No
     assert rates == pytest.approx([1.0, 0.75, 0.5, 0.25])
 
 
-def test_a_patch_counts_as_covered_by_twice_its_share_in_the_box() -> None:
+def test_a_patch_counts_as_covered_by_its_share_in_the_box() -> None:
     boxes = torch.tensor([[0.0, 0.0, 0.5, 1.0], [0.25, 0.5, 0.375, 1.0], [0.0, 0.0, 0.0625, 0.5]])
-    cover = engine._cover(boxes, (2, 4))  # patches are a quarter wide and half as high as the strip
-    assert cover.reshape(3, 2, 4).tolist() == [
+    covered = engine.cover(boxes, (2, 4))  # patches are a quarter wide and half as high as the strip
+    assert covered.reshape(3, 2, 4).tolist() == [
         [[1, 1, 0, 0], [1, 1, 0, 0]],
-        [[0, 0, 0, 0], [0, 1, 0, 0]],
-        [[0.5, 0, 0, 0], [0, 0, 0, 0]],
+        [[0, 0, 0, 0], [0, 0.5, 0, 0]],
+        [[0.25, 0, 0, 0], [0, 0, 0, 0]],
     ]
 
 

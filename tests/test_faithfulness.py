@@ -12,7 +12,7 @@ from core.data.strip import strip
 from core.data.tiles import Tiles
 from core.model.checkpoint import BUNDLED
 from core.reading import Reader
-from core.training.engine import at_difficulty, cover
+from core.training.engine import at_difficulty
 from core.understanding.faithfulness import BASELINES, CLUTTER, curves, measure, points_at, reading_curves
 from tests.drawings import draw
 
@@ -23,13 +23,6 @@ SIZE = (32, 160)
 @pytest.fixture(scope="module")
 def number() -> Reader:
     return Reader.from_checkpoint()
-
-
-def test_a_patch_that_a_box_covers_by_a_half_counts_half() -> None:
-    box = torch.tensor([[8.0, 8.0, 20.0, 16.0]]) / torch.tensor([160.0, 32.0, 160.0, 32.0])
-    covered = cover(box, GRID).reshape(GRID)
-    assert covered[1, 1] == pytest.approx(1) and covered[1, 2] == pytest.approx(0.5)
-    assert covered.sum() == pytest.approx(1.5)
 
 
 def test_a_map_points_at_the_box_in_which_it_is_highest_and_at_no_other() -> None:
