@@ -179,7 +179,7 @@ def _positions(reader: Reader, way: Walk, chosen: Chosen) -> None:
         _show(
             figures.heat_figure(
                 tokens,
-                title="What enters: embedded + positions",
+                title="Embedded + positions",
                 x="token",
                 y="number",
                 column=_token(way, chosen.patch),
@@ -262,7 +262,7 @@ def _attention(reader: Reader, way: Walk, chosen: Chosen) -> None:
     st.markdown(
         f"By pencil, for **patch {chosen.patch}**: it looks most at **{whom}**. Its query times that key, {size} products summed, is "
         f"{fit.product:.2f}; times {attention.scale:.3f} that is a score of {fit.score:.2f}; and e to the {fit.score:.2f} is "
-        f"**{fit.weight:.1%}** of the sum of the row.".replace("-", "−")
+        f"**{fit.weight:.1%}** of the sum of such powers along the row.".replace("-", "−")
     )
     grid = grid_of(reader)
     row = weights[token, 1:] if way.has_summary else weights[token]
