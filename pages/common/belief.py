@@ -58,7 +58,7 @@ def show_curves(reader: Reader, reading: Reading, digit: int, kind: readers.Kind
     figure.update_yaxes(range=[-3, 103], ticksuffix=" %")
     figure.update_yaxes(title=f"sure of the {reading.text[digit]}", col=1)
     figure.update_layout(margin={"t": 60, "b": 40})
-    show_chart(figure, key=f"{key}-curves", height=340)
+    show_chart(figure, key=f"{key}-curves", height=340, save_as="deletion-and-insertion")
     for place, name in zip(st.columns(len(names)), names, strict=True):
         row = names.index(name)
         place.metric(

@@ -202,10 +202,10 @@ def show_produced(settings: CanvasSettings, seed: int) -> None:
         st.button("Measure again", icon=":material/refresh:", on_click=measured.clear)
     left, right = st.columns(2, gap="medium")
     with left:
-        show_chart(lengths_chart(found), key="canvases-lengths", height=320)
+        show_chart(lengths_chart(found), key="canvases-lengths", height=320, save_as="canvases-lengths")
     with right:
-        show_chart(gaps_chart(found), key="canvases-gaps", height=320)
-    show_chart(effects_chart(found), key="canvases-effects", height=360)
+        show_chart(gaps_chart(found), key="canvases-gaps", height=320, save_as="canvases-gaps")
+    show_chart(effects_chart(found), key="canvases-effects", height=360, save_as="canvases-effects")
 
 
 def median(values: np.ndarray) -> str:

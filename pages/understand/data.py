@@ -268,7 +268,11 @@ def by_class() -> None:
     """How many there are of each class, and what they have in common."""
     checksum = digits.mnist().checksum
     every = {split: classes(checksum, split) for split in _SPLITS}
-    show_chart(balance({_SPLITS[split]: one.counts for split, one in every.items()}), key="digits-balance")
+    show_chart(
+        balance({_SPLITS[split]: one.counts for split, one in every.items()}),
+        key="digits-balance",
+        save_as="class-balance",
+    )
     st.caption("The dotted line is a tenth. Point at a bar for the number of digits.")
     split = choose_split("digits-class-split")
     one = every[split]
