@@ -100,12 +100,12 @@ def show_measured(reader: Reader, kind: readers.Kind, *, key: str) -> None:
                 count,
                 _SEED,
                 cluttered=cluttered,
-                curves_of=10,
+                curves_of=4,
                 progress=lambda done: bar.progress(done),
             )
             bar.empty()
     if choice not in known:
-        st.caption("Nothing measured yet with this model. A hundred canvases take about ten seconds.")
+        st.caption("Nothing measured yet with this model. A hundred canvases take some ten seconds, a thousand a minute.")
         return
     rows = known[choice]
     st.dataframe(
@@ -129,7 +129,7 @@ def show_measured(reader: Reader, kind: readers.Kind, *, key: str) -> None:
     )
     st.caption(
         f"{rows[0].digits:,} digits of MNIST's validation split on {count:,} camera-like canvases{', each cluttered' if cluttered else ''}; areas on the "
-        "first ten of them. Every step was given the true digits before it. "
+        "first four of them. Every step was given the true digits before it. "
         + " ".join(f"*{_NAMES[name]}*: {what}." for name, what in BASELINES.items())
     )
 
