@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from time import perf_counter
 from typing import Final, Literal
 
 import numpy as np
 import streamlit as st
 
-from core.data.mnist import Digits, Split
+from core.data.mnist import Split
 from core.reading import Reader
 from core.reading.overlay import png
 from core.understanding import embedding, labels
 from core.understanding.classes import (
     CLASSES,
-    ClassImages,
-    class_images,
     contact_sheet,
     on_paper,
     places_of,
@@ -24,18 +20,15 @@ from core.understanding.classes import (
 from pages.common import digits, look
 from pages.common.charts import show_chart
 from pages.common.digit_charts import balance, choose_on, map_chart
+from pages.common.digit_grid import SPLITS, choose_split, grid, show_chosen
+from pages.common.digit_stock import classes, drawn_map, test_pixels, vectors
 from pages.common.readers import reader_or_advice
 from pages.common.thumbnails import thumbnails
 
-_SPLITS: Final[dict[Split, str]] = {"test": "Test", "validation": "Validation", "train": "Training"}
-_FIRST: Final[tuple[Split, int]] = "test", 0
 _VIEWS: Final = ("Browse", "Classes", "Map", "Doubtful")
 _SHEET: Final = 150  # digits on a screen
-_WIDE: Final = 42  # CSS pixels of a digit in a grid
 _DOUBTS: Final = 24  # of each kind
 _MOST: Final = 300  # of a selection
-_TOGETHER: Final = 500  # digits that are embedded between two steps of the bar
-_CHOSEN: Final = "digits-chosen"
 _FROM: Final = "digits-from"
 _STUDY: Final = (
     "[Northcutt, Athalye & Mueller 2021](https://arxiv.org/abs/2103.14749), “Pervasive Label Errors in Test Sets Destabilize "
@@ -44,92 +37,6 @@ _STUDY: Final = (
 
 Space = Literal["pixels", "digit", "number"]
 _SPACES: Final[dict[Space, str]] = {"pixels": "Pixels", "digit": "Digit model", "number": "Number model"}
-
-
-# What is cached here is shared by all visitors: nobody changes it.
-@st.cache_resource(show_spinner="Counting …", max_entries=6)
-def classes(checksum: str, split: Split) -> ClassImages:
-    return class_images(digits.mnist().split(split))
-
-
-@st.cache_resource(show_spinner=False, max_entries=2)
-def test_pixels(checksum: str) -> np.ndarray:
-    return embedding.pixels(digits.mnist().test)
-
-
-@st.cache_resource(show_spinner=False, max_entries=400)
-def part_of_vectors(weights: str, checksum: str, split: Split, first: int, _reader: Reader) -> np.ndarray:
-    some = part(digits.mnist().split(split), slice(first, first + _TOGETHER))
-    return np.concatenate(list(embedding.embedded(_reader.model, some, _reader.settings.canvas)))
-
-
-def part(some: Digits, which: slice | np.ndarray) -> Digits:
-    return Digits(some.images[which], some.labels[which])
-
-
-def vectors(reader: Reader, split: Split) -> np.ndarray:
-    """What the model makes of all digits of a split; the first time with a bar."""
-    weights, count = embedding.fingerprint(reader.model), len(digits.mnist().split(split))
-    started, bar, parts = perf_counter(), st.empty(), []
-    for first in range(0, count, _TOGETHER):
-        parts.append(part_of_vectors(weights, digits.mnist().checksum, split, first, reader))
-        if perf_counter() - started > 0.3:
-            bar.progress(
-                (first + len(parts[-1])) / count,
-                f"The model looks at {count:,} digits, once: {first + len(parts[-1]):,} …",
-            )
-    bar.empty()
-    return np.concatenate(parts)
-
-
-@st.cache_resource(show_spinner=False, max_entries=12)
-def drawn_map(what: str, checksum: str, method: str, _vectors: np.ndarray) -> embedding.DigitMap:
-    return embedding.umap_map(_vectors) if method == "UMAP" else embedding.pca_map(_vectors)
-
-
-def choose(split: Split, place: int) -> None:
-    """From now on this digit is shown in full."""
-    st.session_state[_CHOSEN] = split, place
-
-
-def grid(
-    split: Split,
-    places: Sequence[int] | np.ndarray,
-    *,
-    key: str,
-    label: str,
-    captions: Sequence[str] = (),
-    wide: int = _WIDE,
-) -> None:
-    """These digits, each a button that chooses it."""
-    some = digits.mnist().split(split)
-    listed = [int(place) for place in places]
-    chosen_split, chosen = st.session_state.get(_CHOSEN, _FIRST)
-    thumbnails(
-        on_paper(some.images[listed]),
-        [f"{some.labels[place]}, place {place}" for place in listed],
-        key=key,
-        label=label,
-        on_pick=lambda number: choose(split, listed[number]),
-        captions=captions,
-        chosen=listed.index(chosen) if chosen_split == split and chosen in listed else None,
-        wide=wide,
-        full=wide == _WIDE,
-    )
-
-
-def choose_split(key: str) -> Split:
-    # No default: other parts of the page choose a split, too.
-    st.session_state.setdefault(key, "test")
-    split = st.segmented_control(
-        "Split",
-        list(_SPLITS),
-        format_func=lambda one: _SPLITS[one],
-        required=True,
-        key=key,
-        persist_state="session",
-    )
-    return split or "test"
 
 
 def browse(judge: Reader | None) -> None:
@@ -167,7 +74,7 @@ def browse(judge: Reader | None) -> None:
         if len(shown):
             grid(split, shown, key="digits-browse", label="Digits, each of which can be chosen")
             st.caption(
-                f"Places {shown[0]:,} to {shown[-1]:,} of the {_SPLITS[split].lower()} split: {len(shown)} of "
+                f"Places {shown[0]:,} to {shown[-1]:,} of the {SPLITS[split].lower()} split: {len(shown)} of "
                 f"{len(places):,} digits{' with these labels' if wanted else ''}."
             )
             st.download_button(
@@ -192,84 +99,12 @@ def browse(judge: Reader | None) -> None:
         show_chosen(judge)
 
 
-def show_chosen(judge: Reader | None) -> None:
-    """The digit that was chosen: large, what is read of it, and what lies near it; it stays in sight beside a long list."""
-    with st.container(key="digits-chosen"):
-        _chosen(judge)
-
-
-def _chosen(judge: Reader | None) -> None:
-    split, place = st.session_state.get(_CHOSEN, _FIRST)
-    some = digits.mnist().split(split)
-    if place >= len(some):  # chosen in all of MNIST, and now there is the sample
-        split, place = "test", 0
-        some = digits.mnist().test
-    one = part(some, slice(place, place + 1))
-    label = int(one.labels[0])
-    st.markdown(f"**{_SPLITS[split]} digit {place:,}, labelled {label}**")
-    picture, words = st.columns([2, 3], vertical_alignment="center")
-    with picture:
-        st.image(
-            png(on_paper(one.images)[0].repeat(10, 0).repeat(10, 1)),
-            alt=f"The digit, labelled {label}.",
-            width=180,
-        )
-    if judge is None:
-        return
-    vector = np.concatenate(list(embedding.embedded(judge.model, one, judge.settings.canvas)))
-    sure = labels.opinions(judge, vector)[0]
-    with words:
-        ranked = np.argsort(-sure)[:3]
-        answer = int(ranked[0])
-        verdict = "as its label says" if answer == label else f"against its label, {label}"
-        st.markdown(
-            f"Read as **{labels.name(answer)}**, {look.percent(float(sure[answer]))} sure, {verdict}. "
-            f"Next: {', '.join(f'{labels.name(int(other))} {look.percent(float(sure[other]))}' for other in ranked[1:])}."
-        )
-        st.caption(f"Digit model{split_note(split)}; calibrated probabilities.")
-    if split == "test" and not digits.mnist().is_sample:
-        for error in labels.PUBLISHED:
-            if error.place == place:
-                st.markdown(f":material/report: On the published list of label errors: {told(error)}.")
-    checksum = digits.mnist().checksum
-    itself = place if split == "test" else None
-    for space, every, of in (
-        ("pixels", test_pixels(checksum), embedding.pixels(one)[0]),
-        ("model", vectors(judge, "test"), vector[0]),
-    ):
-        near, _ = embedding.nearest(every, of, 12, leave_out=itself)
-        found = digits.mnist().test.labels[near]
-        same = int((found == label).sum())
-        st.markdown(
-            f"Nearest test digits {'in pixels' if space == 'pixels' else 'as the digit model sees them'}: {same} of {len(near)} bear the same label."
-        )
-        grid(
-            "test",
-            near,
-            key=f"digits-near-{space}",
-            label=f"Nearest digits, {space}",
-            captions=[str(one) for one in found],
-        )
-
-
-def split_note(split: Split) -> str:
-    return ", which has learned from this digit" if split == "train" else ""
-
-
-def told(error: labels.LabelError) -> str:
-    """What the five people said of it."""
-    return (
-        f"given {error.given}, proposed {error.guessed}; of five people {error.for_given} chose {error.given}, "
-        f"{error.for_guess} chose {error.guessed}, {error.for_neither} neither"
-    )
-
-
 def by_class() -> None:
     """How many there are of each class, and what they have in common."""
     checksum = digits.mnist().checksum
-    every = {split: classes(checksum, split) for split in _SPLITS}
+    every = {split: classes(checksum, split) for split in SPLITS}
     show_chart(
-        balance({_SPLITS[split]: one.counts for split, one in every.items()}),
+        balance({SPLITS[split]: one.counts for split, one in every.items()}),
         key="digits-balance",
         save_as="class-balance",
     )
