@@ -1,12 +1,13 @@
 """A study travels in one file, and is the same study in another lab."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from core.data.mnist import Mnist
 from core.training import sweep
-from core.training.bundle import pack, unpack
+from core.training.bundle import BUNDLED, pack, unpack
 from core.training.tracking import Store
 from tests.test_sweep import TINY, file
 
@@ -41,3 +42,45 @@ def test_sweeps_and_their_runs_come_out_of_the_file_as_they_went_in(
         assert len(there.history(new.id, "clean")) == len(here.history(old.id, "clean")) == 3
     assert list(unpack(archive, there)) == [], "what is there already is left alone"
     assert len(there.runs()) == 2
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """The study that comes with the repository, unpacked into a lab of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBERS_LAB", str(tmp_path_factory.mktemp("study")))
+        store = Store()
+        list(unpack(BUNDLED, store))
+        yield store
+
+
+def test_the_study_of_the_repository_is_small_and_holds_every_training_that_its_files_ask_for(
+    study: Store, root: Path
+) -> None:
+    assert BUNDLED.stat().st_size < 400_000
+    files = sorted((root / "studies").glob("*.yaml"))
+    assert len(files) == 7
+    for path in files:
+        one = sweep.load(path.stem)
+        done = [trial for trial in sweep.trials(one) if trial.state == "finished"]
+        assert len(done) == len(one.plan.grid) >= 3, path.stem
+        assert all(
+            trial.value == pytest.approx(study.run(trial.run).best["score"], abs=1e-4) for trial in done
+        )
+
+
+def test_the_same_settings_and_seed_were_trained_to_the_same_score_in_every_sweep_of_the_study(
+    study: Store,
+) -> None:
+    usual = {
+        name: {
+            dict(trial.params).get("training.seed", 0): trial.value
+            for trial in sweep.trials(sweep.load(name))
+            if trial.params.get(setting) == value and trial.state == "finished"
+        }
+        for name, setting, value in (
+            ("heads", "model.heads", 4), ("layers", "model.encoder_layers", 3), ("patches", "model.patch_size", 6),
+            ("temperature", "model.temperature", 1.0), ("positions", "model.positions", "learned"),
+        )
+    }  # fmt: skip
+    assert all(scores == usual["heads"] and len(scores) == 3 for scores in usual.values())

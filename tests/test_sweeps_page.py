@@ -78,6 +78,18 @@ def test_without_a_sweep_the_page_teaches_what_one_is_and_has_an_example_ready(a
     assert page.text_area(key="sweeps-file").value == EXAMPLE and not page.segmented_control
 
 
+def test_a_newcomer_opens_the_bundled_study_and_sees_what_was_found(app: AppTest) -> None:
+    page = opened(app)
+    next(button for button in page.button if button.label == "Open the bundled study").click().run(
+        timeout=120
+    )
+    assert not page.exception
+    assert set(page.multiselect(key="sweeps-chosen").options) == {
+        "heads", "layers", "patches", "positions", "temperature", "activation", "dropout",
+    }  # fmt: skip
+    assert page.dataframe and "No sweep yet" not in words(page)
+
+
 def test_a_sweep_is_launched_as_a_job_and_chosen_at_once(
     app: AppTest, launched: list[tuple[list[str], str]]
 ) -> None:

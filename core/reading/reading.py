@@ -101,7 +101,21 @@ def on_picture(weights: np.ndarray, reading: Reading) -> np.ndarray:
     to_picture[:, 2] += to_picture[:, :2] @ (0.5, 0.5) - 0.5  # cv2 counts from the middles of pixels
     maps = np.zeros((len(weights), height, width), np.float32)
     for weight, found in zip(weights, maps, strict=True):
-        on_strip = cv2.resize(weight, (strip_width, strip_height), interpolation=cv2.INTER_CUBIC).clip(min=0)
+        on_strip = spread(weight, (strip_height, strip_width))
         cv2.warpAffine(on_strip, to_picture, (width, height), dst=found, flags=cv2.INTER_LINEAR)
         found /= max(float(found.max()), 1e-12)
     return maps
+
+
+def spread(weights: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(rows, columns) weights of patches as a (height, width) float32 map over the strip: each patch a smooth hill.
+
+    A hill's standard deviation is half a patch, so that two patches which share a narrow digit are highest between them.
+    """
+    height, width = size
+    blocks = cv2.resize(weights, (width, height), interpolation=cv2.INTER_NEAREST)
+    across, down = width / weights.shape[1] / 2, height / weights.shape[0] / 2
+    hills: np.ndarray = cv2.GaussianBlur(
+        blocks, (0, 0), sigmaX=across, sigmaY=down, borderType=cv2.BORDER_CONSTANT
+    )
+    return hills

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -31,6 +30,7 @@ from core.model.number_transformer import NumberTransformer
 from core.model.output import Attentions, Output
 from core.reading import Reader, Reading
 from core.reading.explain import METHODS, gradient_weights, patch_weights, rollout_weights
+from core.reading.reading import spread
 from core.training.engine import at_difficulty, cover
 
 CLUTTER = ("marks", "boxes", "rules", "texture", "smudge")
@@ -192,12 +192,12 @@ def reading_curves(reader: Reader, reading: Reading, digit: int) -> tuple[list[s
 def points_at(
     maps: Float[Tensor, "n p"], boxes: Float[Tensor, "n 4"], grid: tuple[int, int], size: tuple[int, int]
 ) -> Bool[Tensor, " n"]:
-    """Whether the highest place of each map, stretched to the strip's (height, width) as it is drawn, is inside its box."""
+    """Whether the highest place of each map, spread over the strip of (height, width) as it is drawn, is inside its box."""
     hits = []
     for weights, (left, top, right, bottom) in zip(
         maps.reshape(-1, *grid).numpy(), boxes.tolist(), strict=True
     ):
-        drawn = cv2.resize(weights, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
+        drawn = spread(weights, size)
         y, x = np.unravel_index(drawn.argmax(), drawn.shape)
         hits.append(left <= x + 0.5 <= right and top <= y + 0.5 <= bottom)
     return torch.tensor(hits)
