@@ -129,7 +129,7 @@ def _attention(checkpoint: Checkpoint, chosen: argparse.Namespace) -> int:
         print(json.dumps({name: [asdict(row) for row in rows] for name, rows in results.items()}, indent=2))
         return 0
     print(
-        f"{chosen.checkpoint}: {count:,} canvases of {chosen.split} digits of each kind; curves on the first 100"
+        f"{chosen.checkpoint}: {count:,} canvases of {chosen.split} digits of each kind; curves on the first {min(count, 50)}"
     )
     for name, rows in results.items():
         print(f"{name:<18}{'pointing':>10}{'inside':>10}{'deletion':>10}{'insertion':>11}")
