@@ -84,7 +84,9 @@ def test_opinions_are_the_models_own_calibrated_probabilities(sample: Mnist, dig
     read = read_digits(digit_reader.model, some, canvas)
     assert np.allclose(sure.sum(1), 1, atol=1e-5)
     assert np.allclose(sure.max(1), read.probabilities(digit_reader.calibration).numpy(), atol=1e-4)
-    assert [labels.name(answer) for answer in sure.argmax(1).tolist()] == [text or "no digit" for text in read.texts]
+    assert [labels.name(answer) for answer in sure.argmax(1).tolist()] == [
+        text or "no digit" for text in read.texts
+    ]
     assert labels.agreement(sure.argmax(1), some.labels).accuracy > 0.98
 
 

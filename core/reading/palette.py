@@ -26,6 +26,7 @@ def position_rgb(position: int) -> tuple[int, int, int]:
     red, green, blue = bytes.fromhex(position_colour(position)[1:])
     return red, green, blue
 
+
 # Found in the same way: apart from each other (0.17 in Oklab; 0.09 for the colour-blind, who have the symbols beside them),
 # from the paper and the blackboard (2.2:1), and from the colours above. What is often mixed up lies far apart.
 CLASS_COLOURS: Final = (

@@ -105,7 +105,9 @@ def show_measured(reader: Reader, kind: readers.Kind, *, key: str) -> None:
             )
             bar.empty()
     if choice not in known:
-        st.caption("Nothing measured yet with this model. A hundred canvases take some ten seconds, a thousand a minute.")
+        st.caption(
+            "Nothing measured yet with this model. A hundred canvases take some ten seconds, a thousand a minute."
+        )
         return
     rows = known[choice]
     st.dataframe(
