@@ -65,7 +65,5 @@ def test_every_page_opens_from_its_own_link_and_from_home(open_tab: OpenTab, app
         page = open_tab(f"{app.url}/{screen.path.split('/')[-1]}")
         expect(page.get_by_role("heading", level=1)).to_have_text(screen.title)
         page = open_tab(app.url)
-        page.get_by_test_id("stMain").get_by_test_id("stPageLink-NavLink").filter(
-            has_text=screen.title
-        ).click()
+        page.get_by_test_id("stMain").get_by_role("link").get_by_text(screen.title, exact=True).click()
         expect(page.get_by_role("heading", level=1)).to_have_text(screen.title)
