@@ -184,7 +184,7 @@ def write_sample(mnist: Mnist, path: Path) -> None:
     """Writes the bundled sample to `path`: of each class 400 digits to train, 50 to validate and 100 to test.
 
     They are spread evenly over the class in its split, because MNIST's writers change along the way (the
-    first half of its test part is the easier one). The same MNIST gives the same digits in the same order.
+    first half of its test part was written by other people). The same MNIST gives the same digits in the same order.
     Raises ValueError when `mnist` is itself the sample.
     """
     if mnist.is_sample:

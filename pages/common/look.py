@@ -156,7 +156,7 @@ _STYLE: Final = """
 /* The way of the data, on the home page. */
 ol.way {
   display: grid; grid-template-columns: repeat(5, 1fr); gap: 2.25rem; list-style: none;
-  margin: 1.25rem 0 1rem; padding: 2rem 0 0; border-top: 1px solid color-mix(in srgb, currentColor 16%, transparent);
+  margin: .5rem 0 .75rem; padding: 1.5rem 0 0; border-top: 1px solid color-mix(in srgb, currentColor 16%, transparent);
 }
 ol.way > li { position: relative; margin: 0; padding: 0; }
 ol.way img { display: block; width: 100%; max-width: 12rem; height: auto; }
@@ -186,6 +186,6 @@ ol.way > li:not(:last-child)::after { content: "→"; position: absolute; right:
 }
 
 /* Doors to the other pages. */
-[class*="st-key-door-"] { transition: border-color .15s; padding: .8rem 1rem .7rem; }
+[class*="st-key-door-"] { transition: border-color .15s; padding: .6rem 1rem .5rem; }
 [class*="st-key-door-"]:hover { border-color: color-mix(in srgb, currentColor 45%, transparent); }
 """

@@ -118,10 +118,10 @@ SECTIONS: Final[dict[str, list[Screen]]] = {
 }
 
 SECTION_PURPOSES: Final = {
-    "Read": "Give it a number of yours, and see it read and explained.",
-    "Train": "Teach a model of your own, and find out which settings are better.",
-    "Understand": "See the data, look inside the model, and learn from its mistakes.",
-    "Learn": "How all of it works, step by step, for a class or for yourself.",
+    "Read": "Your number, read and explained.",
+    "Train": "A model of your own, step by step.",
+    "Understand": "The data, the inside, the mistakes.",
+    "Learn": "How it works, for a class or for you.",
 }
 """What awaits in each section, as Home says it; Home is in none of them."""
 

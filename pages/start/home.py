@@ -31,7 +31,7 @@ def show_live_reading() -> None:
             output_format="PNG",
         )
         st.caption(
-            f"Test digits of MNIST, set in a row just now; colour shows where the model looked for each digit. Read and explained in {elapsed:.0f} ms."
+            f"Test digits of MNIST in a row. Colour: where the model looked. Read and explained in {elapsed:.0f} ms."
         )
     with answer:
         look.show_reading(reading)
@@ -62,8 +62,9 @@ for column, room in zip(st.columns(len(rooms)), rooms, strict=True):
     with column.container(border=True, height="stretch", gap="xsmall", key=f"door-{room.lower()}"):
         st.markdown(f"**{room}**")
         st.caption(sitemap.SECTION_PURPOSES[room])
-        for door in sitemap.SECTIONS[room]:
-            st.page_link(door.file, label=door.title, icon=door.icon, help=door.purpose)
+        with st.container(horizontal=True, gap="xxsmall"):
+            for door in sitemap.SECTIONS[room]:
+                st.page_link(door.file, label=door.title, icon=door.icon, help=door.purpose, width="content")
 
 WAY = {
     "picture": ("Picture", "A drawing, a photo or a frame of the camera."),
