@@ -36,6 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Cells:
             cell.outputs, cell.execution_count = [], None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NUMBERS_NOTEBOOK_STEPS", "240")
+        patch.delenv("MPLBACKEND", raising=False)  # Streamlit, of other tests, sets one that shows no figures
         client = NotebookClient(
             notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
         )

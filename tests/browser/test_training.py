@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.conftest import OpenTab, Server, run_app
+from tests.browser.hands import settle
 from tests.conftest import ROOT
 
 TINY: dict[str, dict[str, object]] = {
@@ -142,6 +143,7 @@ def test_a_stopped_training_goes_on_from_where_it_was(
     own_app: Server, open_tab: OpenTab, remembered: dict[str, str]
 ) -> None:
     page = open_training(open_tab, own_app, remembered["job"])
+    settle(page)  # a click between two drawings of the page is lost
     page.get_by_role("button", name="Stop", exact=True).click()
     state(page, "was stopped")
     reached = step(page)
