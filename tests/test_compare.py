@@ -2,15 +2,16 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any, get_args
 
 import pytest
 
 from core.config import ModelSettings, RunSettings, SettingsError
-from core.training.compare import QueryError, differing, facts, matching, places, settings_of, smoothed
+from core.training.compare import Axis, QueryError, differing, facts, matching, places, settings_of, smoothed
 from core.training.tracking import Metric, Run, flattened
 
 
-def run(name: str, *, heads: int = 4, clean: float = 0.9, **more: object) -> Run:
+def run(name: str, *, heads: int = 4, clean: float = 0.9, **more: Any) -> Run:
     settings = RunSettings(model=ModelSettings(heads=heads))
     begun = Run(
         id=name[:1] * 32,
@@ -25,7 +26,7 @@ def run(name: str, *, heads: int = 4, clean: float = 0.9, **more: object) -> Run
         note="a note",
         deleted=False,
     )
-    return replace(begun, **more)  # type: ignore[arg-type]
+    return replace(begun, **more)
 
 
 ONE = run("alpha", heads=1, clean=0.5)
@@ -101,7 +102,7 @@ def test_a_few_rounds_are_shown_as_they_were_measured_and_many_steps_are_not() -
 
 def test_each_axis_says_the_same_in_its_own_unit() -> None:
     history = [Metric("loss", 1.0, 500, ONE.started.timestamp() + 120)]
-    found = {axis: places(ONE, history, axis) for axis in ("step", "epoch", "samples", "minutes")}  # type: ignore[arg-type]
+    found = {axis: places(ONE, history, axis) for axis in get_args(Axis)}
     assert found == {"step": [500.0], "epoch": [1.0], "samples": [32_000.0], "minutes": [2.0]}
 
 

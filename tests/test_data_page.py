@@ -42,10 +42,11 @@ def notes(app: AppTest, key: str) -> list[str]:
 
 
 def grid(app: AppTest, key: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]]
     (found,) = (
         json.loads(part.proto.json) for part in app.get("bidi_component") if part.proto.id.endswith(f"-{key}")
     )
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def test_digits_are_shown_by_split_label_and_place(app: AppTest, sample: Mnist) -> None:

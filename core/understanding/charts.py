@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import plotly.graph_objects as go
@@ -328,8 +328,10 @@ def _said(group: Group) -> list[str]:
 
 def _span(groups: Sequence[Group]) -> list[float]:
     """The shares to be shown: not from 0 on, or the differences could not be seen; of small groups only the middle counts."""
-    side: Callable[[Group], float] = lambda group: group.interval[0] if group.count >= FEW else group.share  # noqa: E731
-    low = min((side(group) for group in groups), default=0.0)
+    low = min(
+        (group.interval[0] if group.count >= FEW else group.share for group in groups),
+        default=0.0,
+    )
     return [max(low - 0.04 * (1 - low) - 0.005, -0.03), 1 + 0.04 * max(1 - low, 0.1)]
 
 

@@ -2,7 +2,7 @@
 
 from html import escape
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import streamlit as st
 
@@ -13,6 +13,22 @@ from core.reading.example import Example, example, example_sheet, example_tiles
 from pages.common import digits, look
 
 Kind = Literal["number", "digit"]
+_KINDS: Final[dict[Kind, str]] = {"number": "Number", "digit": "Single digit"}
+
+
+def choose_kind(*, key: str, label: str = "") -> Kind:
+    """The control: which of the two models, kept for the whole visit; without a `label` only screen readers are told what it is."""
+    kind: Kind = st.segmented_control(
+        label or "What to read",
+        list(_KINDS),
+        default="number",
+        format_func=_KINDS.__getitem__,
+        key=key,
+        required=True,
+        persist_state="session",
+        label_visibility="visible" if label else "collapsed",
+    )
+    return kind
 
 
 def reader_or_advice(kind: Kind) -> Reader | None:

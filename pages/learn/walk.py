@@ -11,7 +11,6 @@ from core.understanding.steps import as_npz, walk
 from pages.common import digits, look, pad, readers
 from pages.common.walk import Chosen, grid_of, inkiest_patch, show_stage, stages
 
-_MODES: Final[dict[readers.Kind, str]] = {"number": "Number", "digit": "Single digit"}
 _EXAMPLE: Final = 2
 _STYLE: Final = """<style>
 @media (min-width: 900px) {
@@ -53,16 +52,7 @@ st.html(_STYLE)
 yours, way_through = st.columns([1, 1.9], gap="large")
 
 with yours.container(key="walk-yours"):
-    kind = st.segmented_control(
-        "What to read",
-        list(_MODES),
-        default="number",
-        format_func=_MODES.__getitem__,
-        key="walk-kind",
-        required=True,
-        persist_state="session",
-        label_visibility="collapsed",
-    )
+    kind = readers.choose_kind(key="walk-kind")
     reader = readers.reader_or_advice(kind)
     if reader is None:
         st.stop()

@@ -8,7 +8,6 @@ from core.reading import PictureError, Reader, Reading
 from core.reading.picture import as_rgb
 from pages.common import attention, certainty, look, pad, readers
 
-_MODES: Final[dict[readers.Kind, str]] = {"number": "Number", "digit": "Single digit"}
 _HALVES: Final = [1.15, 1]
 
 
@@ -48,16 +47,7 @@ def say_limits(reader: Reader, reading: Reading, kind: readers.Kind) -> None:
 
 
 look.header("read/draw")
-kind = st.segmented_control(
-    "What to read",
-    list(_MODES),
-    default="number",
-    format_func=_MODES.__getitem__,
-    key="draw-kind",
-    required=True,
-    persist_state="session",
-    label_visibility="collapsed",
-)
+kind = readers.choose_kind(key="draw-kind")
 
 writing, answer = st.columns(_HALVES, gap="large")
 with writing:

@@ -10,7 +10,6 @@ from core.reading import Reader
 from core.reading.live import LiveMethod, LiveReader, LiveSettings
 from pages.common import camera, following, look, readers
 
-_MODES: Final[dict[readers.Kind, str]] = {"number": "Number", "digit": "Single digit"}
 _METHODS: Final[dict[LiveMethod, str]] = {"raw": "Each digit's own", "rollout": "Rollout"}
 
 
@@ -114,16 +113,7 @@ def say_how_to_start() -> None:
 
 
 look.header("read/webcam")
-kind = st.segmented_control(
-    "What to read",
-    list(_MODES),
-    default="number",
-    persist_state="session",
-    format_func=_MODES.__getitem__,
-    key="webcam-kind",
-    required=True,
-    label_visibility="collapsed",
-)
+kind = readers.choose_kind(key="webcam-kind")
 reader = readers.reader_or_advice(kind)
 if reader is None:
     st.stop()

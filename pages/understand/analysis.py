@@ -30,7 +30,6 @@ from core.understanding.latency import Profile, profile
 from core.understanding.report import Report, report_html, subject_of
 from pages.common import analysis_charts, digits, look, readers
 
-_MODES: Final[dict[readers.Kind, str]] = {"number": "Number", "digit": "Single digit"}
 _SIZES: Final = {500: "quick", 2000: "usual", 10000: "thorough"}
 _SPLITS: Final[dict[Split, str]] = {"validation": "Validation", "test": "Test"}
 _VIEWS: Final = ("Overview", "Where it fails", "Confusions", "Confidence", "Worst mistakes", "Time")
@@ -121,10 +120,7 @@ def offer_downloads(
 
 look.header("understand/analysis")
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="analysis-controls"):
-    kind = st.segmented_control(
-        "Model", list(_MODES), default="number", format_func=_MODES.__getitem__, key="analysis-kind", required=True,
-        persist_state="session",
-    )  # fmt: skip
+    kind = readers.choose_kind(key="analysis-kind", label="Model")
     count = st.segmented_control(
         "Canvases", list(_SIZES), default=2000, required=True, key="analysis-count", persist_state="session",
         format_func=lambda size: f"{size:,} ({_SIZES[size]})",

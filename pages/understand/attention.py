@@ -8,23 +8,7 @@ from core.reading.overlay import strip_picture
 from core.reading.picture import as_rgb
 from pages.common import attention, belief, head_maps, look, pictures, readers, what_if_lab
 
-_MODES: dict[readers.Kind, str] = {"number": "Number", "digit": "Single digit"}
 _KEY = "attention"
-
-
-def choose_kind() -> readers.Kind:
-    """Which of the two models."""
-    kind: readers.Kind = st.segmented_control(
-        "What to read",
-        list(_MODES),
-        default="number",
-        format_func=_MODES.__getitem__,
-        key="attention-kind",
-        required=True,
-        persist_state="session",
-        label_visibility="collapsed",
-    )
-    return kind
 
 
 # Fragments: what is chosen in one part reruns that part alone.
@@ -60,7 +44,7 @@ def show_methods(reader: Reader, reading: Reading, kind: readers.Kind) -> None:
 
 
 look.header("understand/attention")
-kind = choose_kind()
+kind = readers.choose_kind(key=f"{_KEY}-kind")
 reader = readers.reader_or_advice(kind)
 if reader is None:
     st.stop()
