@@ -4,10 +4,10 @@
 import pandas  # noqa: F401
 import streamlit as st
 
-from pages.common import look, sitemap
+from pages.common import layout, sitemap
 
-st.set_page_config(page_title=look.APP_NAME, page_icon=":material/draw:", layout="wide")
-look.dress()
+st.set_page_config(page_title=layout.APP_NAME, page_icon=":material/draw:", layout="wide")
+layout.dress()
 
 page = st.navigation(
     {

@@ -20,11 +20,11 @@ import torch
 
 from benchmarks.timing import in_turns, line, median_ratio
 from core.config import PRESETS, CanvasSettings
-from core.data.camera import EFFECTS
-from core.data.canvas import make_canvases
+from core.data.canvases.canvas import make_canvases
+from core.data.canvases.effects import EFFECTS
+from core.data.canvases.tiles import make_tiles
 from core.data.mnist import Digits, Mnist, load_mnist
 from core.data.strip import strip
-from core.data.tiles import make_tiles
 from core.training.engine import Step, fit
 
 BATCH = 64

@@ -20,7 +20,7 @@ from core.data.mnist import load_mnist
 from core.reading import Reader, limit_threads
 from core.reading.explain import patch_weights
 from core.reading.overlay import Found, draw_found
-from core.understanding.latency import readable_frames, tasks
+from core.understanding.reports.latency import readable_frames, tasks
 
 FRAMES, RUNS = 20, 15
 STAGES = {

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from core.reading import Reader
-from core.reading.picture import Picture, open_picture
+from core.reading.files.picture import Picture, open_picture
 from core.training.metrics import edit_distance
 
 

@@ -16,10 +16,10 @@ import torch
 
 from benchmarks.timing import in_turns, line, median_ratio
 from core.config import CanvasSettings
-from core.data.canvas import make_canvases
+from core.data.canvases.canvas import make_canvases
+from core.data.canvases.tiles import make_tiles
 from core.data.mnist import load_mnist
 from core.data.strip import strip
-from core.data.tiles import make_tiles
 from core.reading import Reader
 from core.reading.explain import attention_maps
 from core.reading.overlay import overlay

@@ -15,8 +15,8 @@ from pathlib import Path
 from core.config import PRESETS
 from core.data.mnist import load_sample
 from core.training.engine import Epoch, Step, fit
-from core.training.recording import provenance, recorded
-from core.training.tracking import Store
+from core.training.store.recording import provenance, recorded
+from core.training.store.tracking import Store
 
 
 def main(argv: list[str] | None = None) -> None:

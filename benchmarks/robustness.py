@@ -22,11 +22,11 @@ import numpy as np
 import torch
 
 from core import vocab
-from core.data.frame import CONDITIONS, EMPTY_KINDS, Frame, make_empty, make_frame
 from core.data.mnist import Digits, load_mnist
+from core.data.scenes.frame import CONDITIONS, EMPTY_KINDS, Frame, make_empty, make_frame
 from core.data.strip import fit, strip
 from core.reading import Reader, Reading, limit_threads
-from core.reading.locate import Located, prepare
+from core.reading.find.locate import Located, prepare
 
 
 @dataclass(frozen=True)

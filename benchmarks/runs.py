@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from streamlit.testing.v1 import AppTest
 
 from core.config import ModelSettings, RunSettings, TrainingSettings
-from core.training.tracking import Metric, Status, Store
+from core.training.store.tracking import Metric, Status, Store
 from tests.conftest import ROOT
 
 _ROUNDS, _STEPS = 20, 300

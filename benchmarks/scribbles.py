@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.negatives import KINDS, drawing, word
+from core.data.canvases.negatives import KINDS, drawing, word
 from core.reading import Reader, limit_threads
 
 COUNT = 100

@@ -12,8 +12,8 @@ import time
 
 import psutil
 
-from core.data.frame import CONDITIONS, make_frame
 from core.data.mnist import load_mnist
+from core.data.scenes.frame import CONDITIONS, make_frame
 from core.reading import Reader, limit_threads
 from core.reading.live import LiveReader
 

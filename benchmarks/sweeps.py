@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.config import CanvasSettings, ModelSettings, RunSettings, TrainingSettings
 from core.data.mnist import load_sample
-from core.training import sweep
+from core.training.sweeps import study
 
 SWEEPS, TRIALS = 10, 20
 _FILE = """
@@ -33,24 +33,24 @@ def main() -> int:
     """Trains one sweep of tiny models, copies it, and times what the page reads."""
     with tempfile.TemporaryDirectory() as lab:
         os.environ["NUMBERS_LAB"] = lab
-        first = sweep.begin(_FILE, "sweep-0", _TINY, trials=TRIALS, sample=True)
-        for _ in sweep.run(first, load_sample(), None, lambda settings: None):
+        first = study.begin(_FILE, "sweep-0", _TINY, trials=TRIALS, sample=True)
+        for _ in study.run(first, load_sample(), None, lambda settings: None):
             pass
         for number in range(1, SWEEPS):
             _copy(first.folder, f"sweep-{number}")
         begun = time.perf_counter()
-        known = sweep.sweeps()
+        known = study.sweeps()
         listed = time.perf_counter()
-        trials = [len(sweep.trials(one)) for one in known]
+        trials = [len(study.trials(one)) for one in known]
         read = time.perf_counter()
-        for kind in sweep.FIGURES:
-            sweep.figure(kind, known[0])
+        for kind in study.FIGURES:
+            study.figure(kind, known[0])
         drawn = time.perf_counter()
     assert trials == [TRIALS] * SWEEPS
     print(
         f"{SWEEPS} sweeps of {TRIALS} trials: listed in {listed - begun:.2f} s, trials read in {read - listed:.2f} s"
     )
-    print(f"the {len(sweep.FIGURES)} figures of one: {drawn - read:.2f} s")
+    print(f"the {len(study.FIGURES)} figures of one: {drawn - read:.2f} s")
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from core.understanding.latency import in_turns as in_turns
+from core.understanding.reports.latency import in_turns as in_turns
 
 
 def median_ratio(first: list[float], second: list[float]) -> float:

@@ -15,7 +15,7 @@ from benchmarks.timing import in_turns, line, median_ratio
 from core.data.mnist import load_mnist
 from core.reading import Reader, Reading, limit_threads
 from core.reading.example import example, example_tiles
-from core.understanding.what_if import PARTS, Change, Move, heads_of, patches_of_digit, what_if
+from core.understanding.attention.what_if import PARTS, Change, Move, heads_of, patches_of_digit, what_if
 
 LIMIT = 0.150
 """Seconds within which every answer is promised."""

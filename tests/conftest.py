@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from core.data.canvases.tiles import Tiles
     from core.data.mnist import Mnist
-    from core.data.tiles import Tiles
     from core.reading import Reader
 
 # Before anything imports torch: several tests at once must not fight over the cores.
@@ -38,7 +38,7 @@ def sample() -> "Mnist":
 @pytest.fixture(scope="session")
 def tiles(sample: "Mnist") -> "Tiles":
     """The stock of the sample's training digits."""
-    from core.data.tiles import make_tiles
+    from core.data.canvases.tiles import make_tiles
 
     return make_tiles(sample.split("train"))
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from core.config import SettingsError
-from core.data.camera import EFFECTS
+from core.data.canvases.effects import EFFECTS
+from core.data.canvases.tiles import Tiles
 from core.data.mnist import Mnist
-from core.data.tiles import Tiles
 from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint
 from core.training.metrics import edit_distance, expected_calibration_error
-from core.understanding.analysis import (
+from core.understanding.reports.analysis import (
     CLEAN,
     KINDS,
     LEVELS,
@@ -31,7 +31,7 @@ from core.understanding.analysis import (
     tiles_of,
     wilson,
 )
-from core.understanding.words import findings
+from core.understanding.reports.sentences import findings
 
 COUNT = 240
 

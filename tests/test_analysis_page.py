@@ -12,8 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from core.data.mnist import Mnist
 from core.model.checkpoint import BUNDLED
-from core.understanding import latency
-from pages.common import digits, sitemap
+from core.understanding.reports import latency
+from pages.common import mnist as digits
+from pages.common import sitemap
 
 
 @pytest.fixture(autouse=True)

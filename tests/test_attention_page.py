@@ -12,8 +12,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.reading import Reader
-from core.understanding.what_if import Head, Patch
-from pages.common import digits, readers, sitemap
+from core.understanding.attention.what_if import Head, Patch
+from pages.common import mnist, readers, sitemap
 from tests.drawings import draw
 from tests.test_pages import words
 
@@ -218,7 +218,7 @@ def test_a_test_digit_is_chosen_by_its_place(page: AppTest, sample: Any) -> None
     run(page.segmented_control(key="picture-way").select("digit"))
     (place,) = [one for one in page.number_input if one.label.startswith("Which of MNIST")]
     run(place.set_value(5))
-    label = digits.mnist().test.labels[5]
+    label = mnist.mnist().test.labels[5]
     assert f"Written: {label}" in words(page) and len(maps(page)) == 8
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from core.data.mnist import Mnist
-from core.training import sweep
-from core.training.bundle import BUNDLED, pack, unpack
-from core.training.tracking import Store
+from core.training.store.bundle import BUNDLED, pack, unpack
+from core.training.store.tracking import Store
+from core.training.sweeps import study as sweep
 from tests.test_sweep import TINY, file
 
 

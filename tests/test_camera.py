@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from core.config import CanvasSettings
-from core.data.camera import EFFECTS, draw_strengths, photograph
-from core.data.canvas import Canvases, make_canvases
-from core.data.tiles import Tiles
+from core.data.canvases.canvas import Canvases, make_canvases
+from core.data.canvases.effects import EFFECTS, draw_strengths, photograph
+from core.data.canvases.tiles import Tiles
 
 COUNT, HEIGHT, WIDTH = 24, 24, 64
 LAYOUT = ("rotation", "perspective", "slant", "marks", "boxes")  # act before there is a picture

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from core.config import CanvasSettings
-from core.data import canvas
-from core.data.camera import EFFECTS
-from core.data.canvas import Canvases, make_canvases
+from core.data.canvases import canvas
+from core.data.canvases.canvas import Canvases, make_canvases
+from core.data.canvases.effects import EFFECTS
+from core.data.canvases.tiles import Tiles, make_tiles
 from core.data.mnist import Mnist
-from core.data.tiles import Tiles, make_tiles
 
 COUNT = 1000
 SHAPES = {

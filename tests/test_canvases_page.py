@@ -7,10 +7,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.config import PRESETS, CanvasSettings
-from core.data.camera import EFFECTS
-from core.data.tiles import Tiles
+from core.data.canvases.effects import EFFECTS
+from core.data.canvases.tiles import Tiles
 from core.understanding import generator
-from pages.common import digits
+from pages.common import mnist
 from tests.conftest import ROOT
 
 
@@ -19,10 +19,10 @@ def app(tiles: Tiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppT
     """The page with the sample, once for all tests: what each of them sets, it sets itself."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NUMBERS_DATA", str(tmp_path_factory.mktemp("mnist")))
-        digits.mnist.clear()
+        mnist.mnist.clear()
         page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
         yield page.switch_page("pages/understand/canvases.py").run()
-        digits.mnist.clear()
+        mnist.mnist.clear()
 
 
 def words(app: AppTest) -> str:

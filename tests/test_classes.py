@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.data.mnist import Digits, Mnist
-from core.understanding.classes import class_images, contact_sheet, on_paper, places_of
+from core.understanding.digits.classes import class_images, contact_sheet, on_paper, places_of
 
 
 def test_mean_and_variance_are_those_of_the_digits_of_each_class(sample: Mnist) -> None:

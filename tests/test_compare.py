@@ -7,8 +7,17 @@ from typing import Any, get_args
 import pytest
 
 from core.config import ModelSettings, RunSettings, SettingsError
-from core.training.compare import Axis, QueryError, differing, facts, matching, places, settings_of, smoothed
-from core.training.tracking import Metric, Run, flattened
+from core.training.store.compare import (
+    Axis,
+    QueryError,
+    differing,
+    facts,
+    matching,
+    places,
+    settings_of,
+    smoothed,
+)
+from core.training.store.tracking import Metric, Run, flattened
 
 
 def run(name: str, *, heads: int = 4, clean: float = 0.9, **more: Any) -> Run:

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 
 from core.data.strip import fit
-from core.reading.crop import crop
-from core.reading.locate import Located, Prepared
+from core.reading.find.crop import crop
+from core.reading.find.locate import Located, Prepared
 
 PLACE = Located((100.0, 60.0, 220.0, 120.0), 0.0)
 

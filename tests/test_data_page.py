@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.data.mnist import Digits, Mnist
 from core.model.checkpoint import BUNDLED
-from core.understanding.labels import PUBLISHED
-from pages.common import digits
+from core.understanding.digits.labels import PUBLISHED
+from pages.common import mnist
 from tests.conftest import ROOT
 
 
@@ -20,10 +20,10 @@ from tests.conftest import ROOT
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     """The page with the sample."""
     monkeypatch.setenv("NUMBERS_DATA", str(tmp_path))
-    digits.mnist.clear()
+    mnist.mnist.clear()
     page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
     yield page.switch_page("pages/understand/data.py").run()
-    digits.mnist.clear()
+    mnist.mnist.clear()
 
 
 def look_at(app: AppTest, view: str) -> AppTest:
@@ -132,9 +132,9 @@ def test_with_all_of_mnist_accuracy_is_told_on_corrected_labels_too(
     for error in PUBLISHED:
         test.labels[error.place] = error.given
     monkeypatch.setattr(
-        digits, "load_mnist", lambda: replace(sample, test=test, source="cache", checksum="tiled")
+        mnist, "load_mnist", lambda: replace(sample, test=test, source="cache", checksum="tiled")
     )
-    digits.mnist.clear()
+    mnist.mnist.clear()
     look_at(app, "Doubtful")
     assert [metric.label.split(":")[0] for metric in app.metric] == [
         "Labels as given", "Corrected labels", "Places 0 to 4,999", "Places 5,000 to 9,999"

@@ -12,9 +12,9 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from core.reading import documents
-from core.reading.documents import MOST_PAGES, pages_from
-from core.reading.picture import PictureError, as_gray
+from core.reading.files import documents
+from core.reading.files.documents import MOST_PAGES, pages_from
+from core.reading.files.picture import PictureError, as_gray
 from tests.drawings import draw
 
 FIRST = Image.fromarray(draw("407").gray).convert("RGB")

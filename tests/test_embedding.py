@@ -9,7 +9,15 @@ import torch
 from core.data.mnist import Digits, Mnist
 from core.reading import Reader
 from core.training.metrics import read_digits
-from core.understanding.embedding import embedded, fingerprint, has_umap, nearest, pca_map, pixels, umap_map
+from core.understanding.digits.embedding import (
+    embedded,
+    fingerprint,
+    has_umap,
+    nearest,
+    pca_map,
+    pixels,
+    umap_map,
+)
 
 
 @pytest.fixture(scope="module")

@@ -21,16 +21,16 @@ from core import vocab
 from core.commands import evaluate as evaluate_command
 from core.commands.train import train
 from core.config import CanvasSettings, ModelSettings, RunSettings, TrainingSettings
-from core.data.canvas import make_canvases
+from core.data.canvases.canvas import make_canvases
+from core.data.canvases.tiles import Tiles
 from core.data.mnist import Digits, Mnist
 from core.data.strip import strip
-from core.data.tiles import Tiles
 from core.model.checkpoint import CheckpointError, build, load_checkpoint, read_tensors
 from core.training import engine
 from core.training.engine import BEST, Epoch, Step, TrainingDiverged, fit, losses
 from core.training.lab import STATE
 from core.training.metrics import read_canvases
-from core.training.recording import LOG
+from core.training.store.recording import LOG
 
 RUN = RunSettings(
     canvas=CanvasSettings(height=16, width=32, max_digits=2),

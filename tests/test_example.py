@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from core.data.canvases.tiles import Tiles
 from core.data.mnist import Mnist
-from core.data.tiles import Tiles
 from core.reading import Reader
 from core.reading.example import example, example_sheet, example_tiles
 

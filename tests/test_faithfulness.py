@@ -6,14 +6,21 @@ import pytest
 import torch
 
 from core.__main__ import main
-from core.data.canvas import make_canvases
+from core.data.canvases.canvas import make_canvases
+from core.data.canvases.tiles import Tiles
 from core.data.mnist import Mnist
 from core.data.strip import strip
-from core.data.tiles import Tiles
 from core.model.checkpoint import BUNDLED
 from core.reading import Reader
 from core.training.engine import at_difficulty
-from core.understanding.faithfulness import BASELINES, CLUTTER, curves, measure, points_at, reading_curves
+from core.understanding.attention.faithfulness import (
+    BASELINES,
+    CLUTTER,
+    curves,
+    measure,
+    points_at,
+    reading_curves,
+)
 from tests.drawings import draw
 
 GRID = (4, 20)

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from core.config import CanvasSettings, ModelSettings, TrainingSettings
-from core.data.canvas import make_canvases
-from core.data.frame import CONDITIONS, make_frame
+from core.data.canvases.canvas import make_canvases
+from core.data.canvases.tiles import Finds, Tiles
 from core.data.mnist import Mnist
-from core.data.tiles import Finds, Tiles
+from core.data.scenes.frame import CONDITIONS, make_frame
 from core.model.number_transformer import NumberTransformer
-from core.reading.finds import _text_at, gather, load_finds, save_finds
-from core.reading.locate import Located
+from core.reading.find.locate import Located
+from core.reading.find.training_crops import _text_at, gather, load_finds, save_finds
 from core.training.engine import losses
 
 CANVAS = CanvasSettings(found_share=0.5, difficulty=0)

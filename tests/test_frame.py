@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from core.data.frame import CONDITIONS, EMPTY_KINDS, Frame, make_empty, make_frame, strokes
 from core.data.mnist import Digits
-from core.data.scenery import HEIGHT, WIDTH
+from core.data.scenes.frame import CONDITIONS, EMPTY_KINDS, Frame, make_empty, make_frame, strokes
+from core.data.scenes.scenery import HEIGHT, WIDTH
 
 if TYPE_CHECKING:
     from core.data.mnist import Mnist

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from core.config import PRESETS, CanvasSettings
-from core.data.camera import EFFECTS
-from core.data.canvas import Canvases
+from core.data.canvases.canvas import Canvases
+from core.data.canvases.effects import EFFECTS
+from core.data.canvases.tiles import Tiles
 from core.data.strip import strip
-from core.data.tiles import Tiles
 from core.reading.palette import position_rgb
 from core.understanding import generator
 

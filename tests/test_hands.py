@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.data.hands import penned
+from core.data.canvases.penned import penned
 
 
 def test_penned_digits_fill_their_tiles_as_mnists_do() -> None:

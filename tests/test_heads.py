@@ -5,7 +5,7 @@ import pytest
 
 from core.reading import Reader
 from core.reading.reading import Attention
-from core.understanding.heads import (
+from core.understanding.attention.heads import (
     digits_look_at,
     entropy,
     looked_at_by,
@@ -15,7 +15,7 @@ from core.understanding.heads import (
     of_step,
     received,
 )
-from core.understanding.what_if import Patch
+from core.understanding.attention.what_if import Patch
 from tests.drawings import draw
 
 

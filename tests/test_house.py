@@ -73,7 +73,7 @@ def test_folders_for_what_the_app_makes_are_ignored_but_no_room_of_the_code_is(
         return outcome.returncode == 0
 
     assert ignored("data/mnist/x") and ignored("runs/x") and ignored("screenshots/home.png")
-    assert not ignored("core/data/canvas.py") and not ignored("checkpoints/number.safetensors")
+    assert not ignored("core/data/canvases/canvas.py") and not ignored("checkpoints/number.safetensors")
 
 
 def test_settings_keep_uploads_small_and_tell_nobody(root: Path) -> None:

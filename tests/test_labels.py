@@ -12,9 +12,9 @@ import pytest
 from core.data.mnist import Digits, Mnist
 from core.reading import Reader
 from core.training.metrics import read_digits
-from core.understanding import labels
-from core.understanding.embedding import embedded
-from core.understanding.labels import PUBLISHED
+from core.understanding.digits import labels
+from core.understanding.digits.embedding import embedded
+from core.understanding.digits.labels import PUBLISHED
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from core.config import PRESETS
 from core.data.mnist import Mnist
 from core.model.checkpoint import Checkpoint, build
 from core.reading import Reader
-from core.understanding import latency
-from core.understanding.latency import STAGES, in_turns, profile, readable_frames, tasks
-from core.understanding.words import time as said
+from core.understanding.reports import latency
+from core.understanding.reports.latency import STAGES, in_turns, profile, readable_frames, tasks
+from core.understanding.reports.sentences import time as said
 
 
 def test_a_frame_of_the_number_model_is_timed_stage_by_stage(number_reader: Reader, sample: Mnist) -> None:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.config import PRESETS, RunSettings
 from core.training import jobs
-from core.training.recording import LOG, SETTINGS
+from core.training.store.recording import LOG, SETTINGS
 from tests.conftest import ROOT
 
 

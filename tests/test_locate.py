@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from core.data.frame import EMPTY_KINDS, make_empty, make_frame
 from core.data.mnist import load_sample
+from core.data.scenes.frame import EMPTY_KINDS, make_empty, make_frame
 from core.data.strip import fit, strip
-from core.reading.locate import MOST_PLACES, Located, locate, prepare
-from core.reading.picture import as_gray
+from core.reading.files.picture import as_gray
+from core.reading.find.locate import MOST_PLACES, Located, locate, prepare
 from tests.drawings import Box, Drawing, around, draw, overlap
 
 Change = Callable[[np.ndarray], np.ndarray]

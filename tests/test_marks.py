@@ -3,9 +3,9 @@
 import torch
 
 from core.config import CanvasSettings
-from core.data.camera import EFFECTS
-from core.data.canvas import Canvases, make_canvases
-from core.data.tiles import Tiles
+from core.data.canvases.canvas import Canvases, make_canvases
+from core.data.canvases.effects import EFFECTS
+from core.data.canvases.tiles import Tiles
 
 
 def canvases(tiles: Tiles, effect: str, strength: float) -> Canvases:

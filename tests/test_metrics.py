@@ -8,8 +8,8 @@ from torch import Tensor
 
 from core import vocab
 from core.config import CanvasSettings, ModelSettings, RunSettings
+from core.data.canvases.tiles import Tiles
 from core.data.mnist import Digits, Mnist
-from core.data.tiles import Tiles
 from core.model.checkpoint import build
 from core.model.digit_vit import DigitViT
 from core.model.output import Output

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from core import vocab
 from core.config import PRESETS, CanvasSettings, ModelSettings, RunSettings, TrainingSettings
-from core.data.canvas import make_canvases
+from core.data.canvases.canvas import make_canvases
+from core.data.canvases.tiles import Tiles
 from core.data.strip import strip
-from core.data.tiles import Tiles
 from core.model.checkpoint import build, parameter_count
 from core.model.digit_vit import DigitViT
 from core.model.encoder import Encoder

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.data import negatives
+from core.data.canvases import negatives
 
 
 @pytest.mark.parametrize("unseen", [False, True])

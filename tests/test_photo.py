@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.reading import Reader
-from core.reading.documents import Page
+from core.reading.files.documents import Page
 from core.reading.overlay import png
 from core.reading.palette import position_rgb
 from core.reading.photo import Number, Photo, as_csv, as_json, marked, read_photo, said, stages

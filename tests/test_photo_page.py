@@ -169,7 +169,7 @@ def test_a_file_that_cannot_be_read_is_named_with_the_mend_and_the_others_are_re
 
 
 def test_pages_beyond_the_limit_are_mentioned(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.reading.documents.MOST_PAGES", 1)
+    monkeypatch.setattr("core.reading.files.documents.MOST_PAGES", 1)
     monkeypatch.setattr("pages.common.photos.MOST_PAGES", 1)
     upload(page, ("scan.tiff", file(FIRST.gray, "TIFF", SECOND.gray)))
     assert "only the first 1 of its 2 pages were read" in page.warning[0].value

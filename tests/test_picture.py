@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.reading.picture import LARGEST_AREA, LARGEST_SIDE, PictureError, as_gray, as_rgb, open_picture
+from core.reading.files.picture import LARGEST_AREA, LARGEST_SIDE, PictureError, as_gray, as_rgb, open_picture
 from tests.drawings import draw
 
 INK = 255 - draw(size=(60, 150), height=40, at=(20, 10)).gray  # 0 where nothing is drawn

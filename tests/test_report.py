@@ -13,8 +13,8 @@ import torch
 from core.__main__ import main
 from core.data.mnist import Mnist
 from core.model.checkpoint import BUNDLED, load_checkpoint
-from core.understanding import latency, report
-from core.understanding.analysis import VIEWS
+from core.understanding.reports import latency, report
+from core.understanding.reports.analysis import VIEWS
 
 Output = pytest.CaptureFixture[str]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.robustness import Outcome, main, overlap
-from core.data.frame import make_frame
-from core.reading.locate import Located
+from core.data.scenes.frame import make_frame
+from core.reading.find.locate import Located
 
 if TYPE_CHECKING:
     from core.data.mnist import Mnist

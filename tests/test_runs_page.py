@@ -15,8 +15,9 @@ from streamlit.testing.v1 import AppTest
 from core.config import ModelSettings, RunSettings
 from core.model.checkpoint import BUNDLED
 from core.training.same_canvases import Answers, SameCanvases
-from core.training.tracking import Metric, Store
-from pages.common import run_readings, runs, sitemap
+from core.training.store.tracking import Metric, Store
+from pages.common import sitemap
+from pages.train import run_readings, run_table
 
 ODD = "<b>bold</b> **x** `y` ../z 😀"
 
@@ -156,7 +157,7 @@ def test_a_link_opens_the_same_view(app: AppTest, ids: dict[str, str]) -> None:
 
 
 def test_a_link_names_the_curves_that_are_shown(app: AppTest, ids: dict[str, str]) -> None:
-    page = opened(app, run=[ids["1 heads"]], metrics=[runs.METRICS["camera"]])
+    page = opened(app, run=[ids["1 heads"]], metrics=[run_table.METRICS["camera"]])
     assert page.multiselect(key="metrics").value == ["camera"]
 
 
@@ -216,9 +217,9 @@ def test_a_run_is_renamed_noted_and_tagged_with_any_text(
     assert store.run(run).name == ODD * 2 and store.run(run).note == "<script>alert(1)</script>"
     page.text_input(key="runs-tag").set_value("../<i>é")
     checked(button(page, "Add").click().run())
-    assert runs.own_tags(store.run(run)) == {"../<i>é": ""} and table(page)[3]["tags"] == ["../<i>é"]
+    assert run_table.own_tags(store.run(run)) == {"../<i>é": ""} and table(page)[3]["tags"] == ["../<i>é"]
     checked(button(page, "Remove").click().run())
-    assert runs.own_tags(store.run(run)) == {}
+    assert run_table.own_tags(store.run(run)) == {}
     assert not any("<script>" in part.proto.body for part in page.get("html"))
     store.rename(run, "1 heads")
     store.note(run, "")
@@ -231,7 +232,7 @@ def test_a_deleted_run_comes_back_with_undo_or_later(app: AppTest, ids: dict[str
     checked(button(page, "Undo").click().run())
     assert len(table(page)) == 4 and "deleted" not in words(page)
     store.delete(ids["1 heads"])
-    runs.changed()
+    run_table.changed()
     page.run()
     page.multiselect(key="runs-back").set_value([ids["1 heads"]])
     checked(checked(page.run()).button(key="runs-take-back").click().run())
@@ -287,12 +288,12 @@ def test_the_settings_of_a_run_fill_the_form_of_the_training_page(app: AppTest, 
 
 def test_everything_can_be_taken_along(ids: dict[str, str], store: Store) -> None:
     some = [store.run(ids["8 heads"])]
-    listed = runs.rows(some, runs.usual_columns(some), None)
-    head, line = runs.table_csv(listed).splitlines()
+    listed = run_table.rows(some, run_table.usual_columns(some), None)
+    head, line = run_table.table_csv(listed).splitlines()
     assert head.startswith("name,status,started") and ODD in line
-    taken = json.loads(runs.runs_json(some))
+    taken = json.loads(run_table.runs_json(some))
     assert taken[0]["name"] == ODD and [500, 1.0, 0.4] in taken[0]["metrics"]["clean"]
-    assert len(runs.curves_csv(some, ["clean", "loss"]).splitlines()) == 1 + 3 + 49
+    assert len(run_table.curves_csv(some, ["clean", "loss"]).splitlines()) == 1 + 3 + 49
 
 
 def test_readings_can_be_taken_along_line_by_line(ids: dict[str, str], store: Store) -> None:
@@ -312,7 +313,7 @@ def test_readings_can_be_taken_along_line_by_line(ids: dict[str, str], store: St
 
 
 def test_a_run_whose_process_is_gone_is_shown_as_died(app: AppTest, store: Store, root: Path) -> None:
-    begun = "from core.config import RunSettings; from core.training.tracking import Store; print(Store().begin('lost', RunSettings(), {}))"
+    begun = "from core.config import RunSettings; from core.training.store.tracking import Store; print(Store().begin('lost', RunSettings(), {}))"
     run = subprocess.run(
         [sys.executable, "-c", begun], cwd=root, capture_output=True, text=True, check=True
     ).stdout.split()[-1]

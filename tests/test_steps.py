@@ -14,7 +14,7 @@ from core.model.checkpoint import Checkpoint, build
 from core.model.encoder import EncoderLayer
 from core.model.number_transformer import NumberTransformer
 from core.reading import Reader, Reading
-from core.understanding.steps import Walk, as_npz, attention_step, source, stem_reach, walk
+from core.understanding.walkthrough import Walk, as_npz, attention_step, source, stem_reach, walk
 from tests.conftest import ROOT
 from tests.drawings import draw
 

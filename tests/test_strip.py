@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from core.config import CanvasSettings, ModelSettings, RunSettings
-from core.data.canvas import make_canvases
+from core.data.canvases.canvas import make_canvases
+from core.data.canvases.tiles import Tiles
 from core.data.strip import FAINTEST_INK, INK_SHARE, fit, strip
-from core.data.tiles import Tiles
 from core.model.checkpoint import Checkpoint, build
 from core.reading import Reader, reader
 from core.training import engine, metrics

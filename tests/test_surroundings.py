@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.data.surroundings import pieces
+from core.data.canvases.surroundings import pieces
 
 
 def test_every_piece_shows_something() -> None:

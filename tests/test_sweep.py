@@ -20,7 +20,9 @@ from core.data.mnist import Mnist
 from core.model.checkpoint import load_checkpoint
 from core.training import engine
 from core.training.engine import Epoch, Step
-from core.training.sweep import (
+from core.training.store.tracking import Store
+from core.training.sweeps.file import EXAMPLE, SCORES, read_plan
+from core.training.sweeps.study import (
     FIGURES,
     Sweep,
     SweepError,
@@ -35,8 +37,6 @@ from core.training.sweep import (
     sweeps,
     trials,
 )
-from core.training.sweep_file import EXAMPLE, SCORES, read_plan
-from core.training.tracking import Store
 
 TINY = RunSettings(
     canvas=CanvasSettings(height=16, width=32, max_digits=2, difficulty=0.0),
@@ -92,7 +92,7 @@ def scored(monkeypatch: pytest.MonkeyPatch, score: Callable[[RunSettings], float
                     record.scores["score"] = score(settings)
                 yield record
 
-    monkeypatch.setattr("core.training.sweep.fit", fit)
+    monkeypatch.setattr("core.training.sweeps.study.fit", fit)
 
 
 # The file

@@ -11,9 +11,10 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.data.mnist import Mnist
-from core.training import jobs, sweep
-from core.training.sweep import Sweep, begin, load, run, trials
-from core.training.sweep_file import EXAMPLE
+from core.training import jobs
+from core.training.sweeps import study
+from core.training.sweeps.file import EXAMPLE
+from core.training.sweeps.study import Sweep, begin, load, run, trials
 from pages.common import sitemap
 from tests.test_sweep import TINY, file
 
@@ -205,7 +206,7 @@ def test_an_interrupted_sweep_can_go_on(
     running = run(made, sample, None, lambda settings: None)
     next(running)
     running.close()
-    monkeypatch.setattr(sweep, "_alive", lambda *_: False)  # as if this process were gone
+    monkeypatch.setattr(study, "_alive", lambda *_: False)  # as if this process were gone
     page = opened(app)
     assert "0 of 4 trials: 1 was interrupted" in page.get("progress")[0].proto.text
     next(button for button in page.button if button.label == "Go on").click().run()

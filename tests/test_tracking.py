@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.config import ModelSettings, RunSettings
-from core.training.tracking import Metric, Run, Store, StoreError, flattened
+from core.training.store.tracking import Metric, Run, Store, StoreError, flattened
 
 AWKWARD = [
     "a 'b' \"c\"",
@@ -163,7 +163,7 @@ def test_a_run_that_does_not_exist_is_said_so(store: Store, nobody: str) -> None
 def test_a_run_has_died_when_its_process_is_gone_without_a_word_and_lives_again_where_it_goes_on(
     store: Store, root: Path
 ) -> None:
-    script = f"from core.config import RunSettings; from core.training.tracking import Store; print(Store({store.uri!r}).begin('lost', RunSettings(), {{}}))"
+    script = f"from core.config import RunSettings; from core.training.store.tracking import Store; print(Store({store.uri!r}).begin('lost', RunSettings(), {{}}))"
     said = subprocess.run(
         [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True
     )
@@ -180,7 +180,7 @@ def test_a_run_has_died_when_its_process_is_gone_without_a_word_and_lives_again_
 WRITER = """
 import sys, time
 from core.config import RunSettings
-from core.training.tracking import Metric, Store
+from core.training.store.tracking import Metric, Store
 store = Store()
 run = store.begin("from another process", RunSettings(), {"pid": "x"})
 print(run, flush=True)

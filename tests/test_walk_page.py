@@ -10,9 +10,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.reading import Reader
-from core.understanding.steps import source, walk
+from core.understanding.walkthrough import source, walk
 from pages.common import pad, readers, sitemap
-from pages.common.walk import stages
+from pages.learn.walk_stages import stages
 from tests.conftest import ROOT
 from tests.drawings import draw
 

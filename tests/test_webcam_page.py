@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.reading.live import LiveReader, LiveSettings
-from pages.common import camera
+from pages.read import camera
 from tests.test_pages import app, words
 
 __all__ = ["app"]

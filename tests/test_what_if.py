@@ -11,8 +11,16 @@ from core.model.encoder import EncoderLayer
 from core.reading import Reader, Reading
 from core.reading.explain import METHODS, patch_weights
 from core.reading.overlay import box_on_strip
-from core.understanding.heads import entropy
-from core.understanding.what_if import Change, Head, Move, Patch, heads_of, patches_of_digit, what_if
+from core.understanding.attention.heads import entropy
+from core.understanding.attention.what_if import (
+    Change,
+    Head,
+    Move,
+    Patch,
+    heads_of,
+    patches_of_digit,
+    what_if,
+)
 from tests.drawings import draw
 
 

@@ -15,7 +15,7 @@ from core.config import PRESETS, RunSettings, Settings, SettingsError, load_sett
 from core.data.mnist import DataUnavailable, Mnist, fetch_mnist, load_sample
 from core.model.checkpoint import CheckpointError
 from core.training.engine import TrainingDiverged
-from core.training.tracking import StoreError
+from core.training.store.tracking import StoreError
 
 
 def run_settings(argv: list[str], program: str) -> RunSettings:

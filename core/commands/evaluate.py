@@ -12,15 +12,15 @@ from typing import Any
 from tqdm import tqdm
 
 from core.commands.arguments import explained, mnist_or_sample, whole
+from core.data.canvases.tiles import make_tiles
 from core.data.mnist import Digits, Mnist
-from core.data.tiles import make_tiles
 from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint, parameter_count
 from core.reading import Reader
 from core.training.engine import at_difficulty
 from core.training.metrics import Scores, read_canvases, read_digits, score
-from core.understanding.faithfulness import measure
-from core.understanding.report import HTML, JSON, write_report
-from core.understanding.words import figures
+from core.understanding.attention.faithfulness import measure
+from core.understanding.reports.report import HTML, JSON, write_report
+from core.understanding.reports.sentences import figures
 
 SEED = 3 << 30
 """Test canvases follow from this seed, one more for each batch of them."""

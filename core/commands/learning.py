@@ -14,10 +14,10 @@ import torch
 from tqdm import tqdm
 
 from core.config import RunSettings
+from core.data.canvases.tiles import Finds
 from core.data.mnist import Mnist
-from core.data.tiles import Finds
 from core.model.checkpoint import CheckpointError
-from core.reading.finds import FRAMES, gather, load_finds, save_finds
+from core.reading.find.training_crops import FRAMES, gather, load_finds, save_finds
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt(3)
 

@@ -11,9 +11,9 @@ from typing import Final
 
 from core.commands.arguments import explained
 from core.reading import PictureError, Reader, Reading
-from core.reading.documents import MOST_PAGES, SUFFIXES, Page, pages_from
+from core.reading.files.documents import MOST_PAGES, SUFFIXES, Page, pages_from
+from core.reading.files.picture import file_bytes
 from core.reading.photo import record
-from core.reading.picture import file_bytes
 
 _AT_ONCE: Final = 64  # pictures that are read together
 _BYTES_AT_ONCE: Final = 30_000_000

@@ -12,20 +12,20 @@ from tqdm import tqdm
 from core.commands.arguments import explained, mnist_or_sample, whole
 from core.commands.learning import Stop, finds_of, keep_memory
 from core.config import PRESETS, RunSettings, SettingsError
+from core.data.canvases.tiles import Finds
 from core.data.mnist import Mnist
-from core.data.tiles import Finds
-from core.training import sweep_file
 from core.training.engine import Epoch, Step
-from core.training.sweep import Sweep, SweepError, Trial, begin, open_sweep, run, trials
-from core.training.sweep_file import PRESET
-from core.training.tracking import Store, StoreError
+from core.training.store.tracking import Store, StoreError
+from core.training.sweeps import file
+from core.training.sweeps.file import PRESET
+from core.training.sweeps.study import Sweep, SweepError, Trial, begin, open_sweep, run, trials
 
 
 def main(argv: list[str]) -> int:
     """`FILE` or `FOLDER`, `--name`, `--trials`, `--preset`, `--storage`, `--sample`, `--untracked`. The same command goes on with a sweep that was interrupted."""
     parser = argparse.ArgumentParser(
         prog="python -m core sweep",
-        description=sweep_file.__doc__,
+        description=file.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -119,7 +119,7 @@ def _begun(chosen: argparse.Namespace) -> Sweep:
     text = _text(chosen.file)
     return begin(
         text,
-        chosen.name or sweep_file.name_in(text) or chosen.file.stem,
+        chosen.name or file.name_in(text) or chosen.file.stem,
         PRESETS[chosen.preset],
         trials=chosen.trials,
         sample=chosen.sample,
@@ -149,7 +149,7 @@ def _line(trial: Trial, sweep: Sweep) -> str:
     return f"{line}: {sweep.metric} {trial.value:.2%} ({after}{trial.parameters:,} parameters){given_up}"
 
 
-def _short(value: sweep_file.Value) -> str:
+def _short(value: file.Value) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

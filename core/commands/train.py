@@ -14,8 +14,8 @@ from core.config import RunSettings
 from core.data.mnist import Mnist
 from core.model.checkpoint import Checkpoint, build, load_checkpoint, parameter_count
 from core.training.engine import BEST, Epoch, Step, check_folder, fit
-from core.training.recording import SETTINGS, Outcome, keep, provenance, recorded
-from core.training.tracking import Store
+from core.training.store.recording import SETTINGS, Outcome, keep, provenance, recorded
+from core.training.store.tracking import Store
 
 RUN = "run.txt"
 """In a run's folder: its name in the store."""

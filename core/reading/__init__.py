@@ -8,7 +8,7 @@ print(reading.text, reading.probability)
 """
 
 from core.model.checkpoint import CheckpointError
-from core.reading.picture import PictureError
+from core.reading.files.picture import PictureError
 from core.reading.reader import Reader, limit_threads
 from core.reading.reading import DigitReading, Reading
 

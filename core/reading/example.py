@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from core.config import CanvasSettings
-from core.data.canvas import make_canvases
+from core.data.canvases.canvas import make_canvases
+from core.data.canvases.tiles import Tiles, digit_tiles
 from core.data.mnist import Mnist
-from core.data.tiles import Tiles, digit_tiles
 
 _CANVAS = CanvasSettings(height=64, width=256, min_digits=3, max_digits=4, empty_share=0.0, difficulty=0.5)
 _LINES = CanvasSettings(

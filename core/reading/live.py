@@ -17,7 +17,7 @@ from pydantic import Field
 
 from core.config import Settings
 from core.reading.explain import patch_weights
-from core.reading.locate import Box
+from core.reading.find.locate import Box
 from core.reading.overlay import Found, draw_found, png
 from core.reading.reader import Reader
 from core.reading.reading import Reading

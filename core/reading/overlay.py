@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from core.config import ModelSettings
-from core.reading.locate import Box
+from core.reading.find.locate import Box
 from core.reading.palette import position_rgb
 from core.reading.reading import Reading
 

@@ -15,11 +15,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from core.data.strip import Placement
-from core.reading.documents import Page
-from core.reading.locate import Box, prepare
+from core.reading.files.documents import Page
+from core.reading.files.picture import as_gray
+from core.reading.find.locate import Box, prepare
 from core.reading.overlay import overlay
 from core.reading.palette import position_rgb
-from core.reading.picture import as_gray
 from core.reading.reader import Reader
 from core.reading.reading import Reading
 

@@ -19,9 +19,9 @@ from core import vocab
 from core.data.strip import Placement, fit, strip
 from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint
 from core.model.output import Attentions, Output
-from core.reading.crop import crop
-from core.reading.locate import Box, locate, prepare
-from core.reading.picture import Picture, as_gray, as_rgb
+from core.reading.files.picture import Picture, as_gray, as_rgb
+from core.reading.find.crop import crop
+from core.reading.find.locate import Box, locate, prepare
 from core.reading.reading import Attention, DigitReading, Reading
 
 _TOGETHER = 32  # strips that go through the model at once; more gain nothing

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from core import vocab
 from core.config import CanvasSettings, RunSettings, TrainingSettings, validated
-from core.data.canvas import Canvases, make_canvases
+from core.data.canvases.canvas import Canvases, make_canvases
+from core.data.canvases.tiles import Finds, Tiles, make_tiles
 from core.data.mnist import Mnist
 from core.data.strip import strip
-from core.data.tiles import Finds, Tiles, make_tiles
 from core.model.checkpoint import (
     Checkpoint,
     CheckpointError,

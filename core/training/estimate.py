@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from core.config import RunSettings
-from core.data.canvas import make_canvases
+from core.data.canvases.canvas import make_canvases
+from core.data.canvases.tiles import digit_tiles
 from core.data.mnist import Mnist
-from core.data.tiles import digit_tiles
 from core.model.checkpoint import build, parameter_count
 from core.training.engine import losses
 

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from core import vocab
 from core.config import CanvasSettings
-from core.data.canvas import make_canvases
+from core.data.canvases.canvas import make_canvases
+from core.data.canvases.tiles import SIDE, Tiles
 from core.data.mnist import Digits
 from core.data.strip import strip
-from core.data.tiles import SIDE, Tiles
 from core.model.checkpoint import Model
 
 BINS = 15

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from core.config import RunSettings, SettingsError, load_settings
-from core.training.recording import LOG, SETTINGS
+from core.training.store.recording import LOG, SETTINGS
 
 
 @dataclass(frozen=True)

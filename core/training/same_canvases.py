@@ -13,11 +13,11 @@ from torch import Tensor
 
 from core import vocab
 from core.config import CanvasSettings, RunSettings
-from core.data.camera import EFFECTS
-from core.data.canvas import Canvases, make_canvases
+from core.data.canvases.canvas import Canvases, make_canvases
+from core.data.canvases.effects import EFFECTS
+from core.data.canvases.tiles import digit_tiles
 from core.data.mnist import Digits
 from core.data.strip import fit, strip
-from core.data.tiles import digit_tiles
 from core.model.checkpoint import Checkpoint
 
 CLEAN, CAMERA = "clean", "camera"

@@ -11,9 +11,9 @@ from jaxtyping import Float, Float16, UInt8
 
 from core import vocab
 from core.config import CanvasSettings
-from core.data.canvas import make_canvases
+from core.data.canvases.canvas import make_canvases
+from core.data.canvases.tiles import Tiles
 from core.data.strip import strip
-from core.data.tiles import Tiles
 from core.model.checkpoint import Model
 
 COUNT = 8

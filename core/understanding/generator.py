@@ -17,10 +17,10 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from core.config import CanvasSettings
-from core.data.camera import EFFECTS
-from core.data.canvas import Canvases, make_canvases
+from core.data.canvases.canvas import Canvases, make_canvases
+from core.data.canvases.effects import EFFECTS
+from core.data.canvases.tiles import Tiles
 from core.data.strip import strip
-from core.data.tiles import Tiles
 from core.reading.overlay import png
 from core.reading.palette import position_rgb
 
@@ -47,7 +47,7 @@ MEANING: Final = {
     "inversion": "light ink on dark paper, at any strength",
     "edge": "the picture ends beside the number, at any strength; what is beyond (hatched) is nothing to the model",
 }
-"""What each of `core.data.camera.EFFECTS` does, in a phrase."""
+"""What each of `core.data.canvases.effects.EFFECTS` does, in a phrase."""
 
 
 def canvases(tiles: Tiles, settings: CanvasSettings, count: int, seed: int) -> Canvases:

@@ -1,1 +1,1 @@
-"""What the pages share: the plan of the app, its looks and the drawing pad."""
+"""What two or more sections use: layout, drawing pad, models, charts."""

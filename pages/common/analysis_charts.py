@@ -8,11 +8,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.model.checkpoint import Checkpoint
-from core.understanding import charts, words
-from core.understanding.analysis import VIEWS, Analysis, attention_pictures
-from core.understanding.latency import Profile
-from core.understanding.looks import LAYOUT
-from core.understanding.sheet import STYLE, sheet
+from core.understanding.reports import charts, sentences
+from core.understanding.reports.analysis import VIEWS, Analysis, attention_pictures
+from core.understanding.reports.chart_layout import LAYOUT
+from core.understanding.reports.contact_sheet import STYLE, sheet
+from core.understanding.reports.latency import Profile
 from pages.common.charts import show_chart, tools
 
 _A_PAGE: Final = 12
@@ -21,17 +21,17 @@ _A_PAGE: Final = 12
 def show_overview(analysis: Analysis) -> None:
     """The figures, and exact match of each kind of canvas."""
     with st.container(horizontal=True, key="analysis-figures"):
-        for figure in words.figures(analysis):
+        for figure in sentences.figures(analysis):
             st.metric(figure.label, figure.value, help=figure.meaning, width=150)
     left, right = st.columns([1.25, 1], gap="large")
     with left:
         show_chart(charts.by_part(analysis), key="analysis-parts", height=330, save_as="by-kind")
-        st.caption(f"{words.KINDS_SAID} {words.HOW_TO_READ}")
+        st.caption(f"{sentences.KINDS_SAID} {sentences.HOW_TO_READ}")
     with right:
         st.subheader("What stands out", anchor=False)
-        found = words.findings(analysis)
-        st.markdown("\n".join(f"- {one}" for one in found) or words.NO_FINDINGS)
-        st.caption(words.FINDINGS_SAID)
+        found = sentences.findings(analysis)
+        st.markdown("\n".join(f"- {one}" for one in found) or sentences.NO_FINDINGS)
+        st.caption(sentences.FINDINGS_SAID)
 
 
 def show_failures(analysis: Analysis) -> None:
@@ -45,25 +45,25 @@ def show_failures(analysis: Analysis) -> None:
                 show_chart(drawn, key=f"analysis-by-{name}", height=310, save_as=f"by-{name}")
                 st.caption(VIEWS[name].note)
     with both[1] if len(shown) % 2 else st.container():
-        st.markdown(words.HOW_TO_READ)
+        st.markdown(sentences.HOW_TO_READ)
     effects = charts.by_effect(analysis)
     show_chart(effects, key="analysis-effects", height=effects.layout.height, save_as="by-effect")
-    st.caption(words.EFFECTS_SAID)
+    st.caption(sentences.EFFECTS_SAID)
 
 
 def show_confusions(analysis: Analysis) -> None:
     """The confusion matrix; a cell opens its canvases."""
-    cells = words.cells(analysis)
+    cells = sentences.cells(analysis)
     left, right = st.columns([1, 1], gap="large")
     with left:
         show_matrix(charts.confusion_matrix(analysis.confusion), key="analysis-matrix", into="analysis-cell")
-        st.caption(words.confusions(analysis))
+        st.caption(sentences.confusions(analysis))
     with right:
         if st.session_state.get("analysis-cell") not in cells:
             st.session_state["analysis-cell"] = cells[0]
         cell = st.selectbox(
             "Written and read", cells, key="analysis-cell",
-            format_func=lambda cell: f"{words.cell(*cell)}: {len(analysis.confusion[cell]):,}",
+            format_func=lambda cell: f"{sentences.cell(*cell)}: {len(analysis.confusion[cell]):,}",
         )  # fmt: skip
         places = list(dict.fromkeys(analysis.confusion[cell]))
         show_sheet(sheet(analysis.seen, places[:_A_PAGE]))
@@ -92,16 +92,16 @@ def show_confidence(analysis: Analysis) -> None:
     with left:
         drawn = charts.reliability(analysis)
         show_chart(drawn, key="analysis-reliability", height=430, save_as="reliability")
-        st.caption(words.reliability(analysis))
+        st.caption(sentences.reliability(analysis))
     with right:
         drawn = charts.risk_coverage(analysis)
         show_chart(drawn, key="analysis-risk", height=430, save_as="risk-coverage")
-        st.caption(words.risk(analysis))
+        st.caption(sentences.risk(analysis))
 
 
 def show_worst(analysis: Analysis, checkpoint: Checkpoint) -> None:
     """The surest errors, with where the model looked."""
-    st.caption(words.worst(analysis))
+    st.caption(sentences.worst(analysis))
     pages = -(-len(analysis.worst) // _A_PAGE)
     page = 1
     if pages > 1:
@@ -116,7 +116,7 @@ def show_time(profile: Profile | None) -> None:
     """Where the time goes."""
     if profile is not None:
         show_chart(charts.latency(profile), key="analysis-time", height=330, save_as="time")
-    st.caption(words.time(profile))
+    st.caption(sentences.time(profile))
 
 
 def show_sheet(html: str) -> None:

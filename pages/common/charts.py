@@ -5,7 +5,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.understanding.looks import LAYOUT as LAYOUT  # reports have the same looks
+from core.understanding.reports.chart_layout import LAYOUT as LAYOUT  # reports have the same looks
 
 
 def show_chart(figure: go.Figure, *, key: str, height: int = 320, save_as: str | None = None) -> None:

@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 import streamlit as st
 
 from core.reading import PictureError, Reader
-from core.reading.documents import MOST_PAGES, SUFFIXES, Page, pages_from
+from core.reading.files.documents import MOST_PAGES, SUFFIXES, Page, pages_from
+from core.reading.files.picture import as_rgb
 from core.reading.overlay import png
 from core.reading.photo import Photo, read_photo
-from core.reading.picture import as_rgb
 from pages.common import readers
 
 _WAYS: Final = {

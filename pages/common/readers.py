@@ -6,11 +6,11 @@ from typing import Final, Literal
 
 import streamlit as st
 
-from core.data.tiles import Tiles
+from core.data.canvases.tiles import Tiles
 from core.model.checkpoint import BUNDLED
 from core.reading import CheckpointError, Reader, limit_threads
 from core.reading.example import Example, example, example_sheet, example_tiles
-from pages.common import digits, look
+from pages.common import layout, mnist
 
 Kind = Literal["number", "digit"]
 _KINDS: Final[dict[Kind, str]] = {"number": "Number", "digit": "Single digit"}
@@ -43,7 +43,7 @@ def reader_or_advice(kind: Kind) -> Reader | None:
     try:
         return _reader(kind)
     except CheckpointError as error:
-        with look.empty_state(
+        with layout.empty_state(
             "There is no model to read with", str(error), key="checkpoint", icon=":material/model_training:"
         ):
             st.code(
@@ -78,12 +78,12 @@ def checkpoint_path(kind: Kind) -> Path:
 
 def fresh_example(seed: int, *, count: int | None = None, difficulty: float | None = None) -> Example:
     """A picture made now, of `count` digits if told, and what is written on it."""
-    return example(_tiles(digits.mnist().checksum), seed, digits=count, difficulty=difficulty)
+    return example(_tiles(mnist.mnist().checksum), seed, digits=count, difficulty=difficulty)
 
 
 def fresh_sheet(seed: int) -> Example:
     """A picture of a sheet with several numbers made now, and what is written on it."""
-    return example_sheet(_tiles(digits.mnist().checksum), seed)
+    return example_sheet(_tiles(mnist.mnist().checksum), seed)
 
 
 def _reader(kind: Kind) -> Reader:
@@ -101,4 +101,4 @@ def _loaded(path: Path, last_changed: float) -> Reader:
 
 @st.cache_resource(show_spinner=False)
 def _tiles(checksum: str) -> Tiles:
-    return example_tiles(digits.mnist())
+    return example_tiles(mnist.mnist())

@@ -6,7 +6,7 @@ from typing import Final
 import streamlit as st
 
 from core.understanding.notebook import GUIDE, Code, NotebookError, Text, read_notebook
-from pages.common import look
+from pages.common import layout
 
 _STYLE: Final = """<style>
 @media (min-width: 900px) {
@@ -45,12 +45,12 @@ def show_code(code: Code, place: int) -> None:
                 st.code(output.rstrip(), language=None)
 
 
-look.header("learn/notebook")
+layout.header("learn/notebook")
 st.html(_STYLE)
 try:
     parts = cells(GUIDE, GUIDE.stat().st_mtime if GUIDE.exists() else 0.0)
 except NotebookError as error:
-    look.empty_state("The notebook is not here", str(error), key="notebook", icon=":material/menu_book:")
+    layout.empty_state("The notebook is not here", str(error), key="notebook", icon=":material/menu_book:")
     st.stop()
 
 contents, story = st.columns([1, 3.9], gap="large")
@@ -65,7 +65,7 @@ with contents.container(key="notebook-contents"):
         on_click="ignore",
     )
     titled = [part for part in parts if isinstance(part, Text) and part.heading is not None]
-    st.markdown("  \n".join(f"[{look.unmarked(part.heading or '')}](#{part.anchor})" for part in titled))
+    st.markdown("  \n".join(f"[{layout.unmarked(part.heading or '')}](#{part.anchor})" for part in titled))
 with story:
     st.markdown(
         "This is the notebook as it was last run, with its outputs. It is made of the very modules that read numbers in this app."

@@ -6,10 +6,10 @@ import numpy as np
 import streamlit as st
 
 from core.reading import PictureError
-from core.reading.picture import as_rgb
-from core.understanding.steps import as_npz, walk
-from pages.common import digits, look, pad, readers
-from pages.common.walk import Chosen, grid_of, inkiest_patch, show_stage, stages
+from core.reading.files.picture import as_rgb
+from core.understanding.walkthrough import as_npz, walk
+from pages.common import layout, mnist, pad, readers
+from pages.learn.walk_stages import Chosen, grid_of, inkiest_patch, show_stage, stages
 
 _EXAMPLE: Final = 2
 _STYLE: Final = """<style>
@@ -27,7 +27,7 @@ def example(kind: readers.Kind) -> np.ndarray:
     seed = st.session_state.setdefault("walk-seed", _EXAMPLE)
     if kind == "number":
         return readers.fresh_example(seed, count=3, difficulty=0.2).picture
-    test = digits.mnist().test
+    test = mnist.mnist().test
     return np.kron(255 - test.images[seed % len(test)], np.ones((8, 8), np.uint8))
 
 
@@ -47,7 +47,7 @@ def keep(key: str, options: range, default: int) -> None:
         st.session_state[key] = default
 
 
-look.header("learn/walk")
+layout.header("learn/walk")
 st.html(_STYLE)
 yours, way_through = st.columns([1, 1.9], gap="large")
 
@@ -61,7 +61,7 @@ with yours.container(key="walk-yours"):
     try:
         reading = reader.read(picture)
     except PictureError as error:
-        look.empty_state("This cannot be read", str(error), key="walk", icon=":material/broken_image:")
+        layout.empty_state("This cannot be read", str(error), key="walk", icon=":material/broken_image:")
         st.stop()
     if drawn is None:
         st.image(
@@ -76,11 +76,11 @@ with yours.container(key="walk-yours"):
                 "Another", icon=":material/refresh:", on_click=another, key="walk-another", type="tertiary"
             )
     if reading.box is None:
-        look.empty_state(
+        layout.empty_state(
             "There is no ink", "Write a number, and it is followed.", key="walk", icon=":material/draw:"
         )
         st.stop()
-    look.show_reading(reading)
+    layout.show_reading(reading)
     way = walk(reader, reading)
     rows, columns = grid_of(reader)[:2]
     layers, heads = range(1, len(way.layers) + 1), range(1, reader.settings.model.heads + 1)

@@ -5,8 +5,9 @@ from typing import Final
 import streamlit as st
 
 from core.reading import PictureError, Reader, Reading
-from core.reading.picture import as_rgb
-from pages.common import attention, certainty, look, pad, readers
+from core.reading.files.picture import as_rgb
+from pages.common import attention_maps, layout, pad, readers
+from pages.read import probability_bars
 
 _HALVES: Final = [1.15, 1]
 
@@ -14,7 +15,7 @@ _HALVES: Final = [1.15, 1]
 def say_nothing_drawn(kind: readers.Kind) -> None:
     """What to do first."""
     what = "a number with the mouse or a finger, e.g. 407" if kind == "number" else "one digit, e.g. 4"
-    look.empty_state("Nothing drawn yet", f"Write {what}.", key="draw", icon=":material/draw:")
+    layout.empty_state("Nothing drawn yet", f"Write {what}.", key="draw", icon=":material/draw:")
 
 
 def say_no_number(kind: readers.Kind) -> None:
@@ -46,7 +47,7 @@ def say_limits(reader: Reader, reading: Reading, kind: readers.Kind) -> None:
             st.markdown(":material/info: This is wide for one digit. For several, choose **Number** above.")
 
 
-look.header("read/draw")
+layout.header("read/draw")
 kind = readers.choose_kind(key="draw-kind")
 
 writing, answer = st.columns(_HALVES, gap="large")
@@ -62,25 +63,29 @@ with answer:
     try:
         reading = reader.read(ink)
     except PictureError as error:
-        look.empty_state("This cannot be read", str(error), key="draw", icon=":material/broken_image:")
+        layout.empty_state("This cannot be read", str(error), key="draw", icon=":material/broken_image:")
         st.stop()
-    look.show_reading(reading)
+    layout.show_reading(reading)
     if reading.text:
         say_limits(reader, reading, kind)
-        certainty.show_certainty(reading, key="draw-certainty", candidates=5 if kind == "digit" else None)
+        probability_bars.show_certainty(
+            reading, key="draw-certainty", candidates=5 if kind == "digit" else None
+        )
     else:
         say_no_number(kind)
 
-chosen = attention.SIMPLEST
+chosen = attention_maps.SIMPLEST
 if reading.text:
     st.header("Where it looked", anchor=False)
     picture, controls = st.columns(_HALVES, gap="large")
     with controls:
-        chosen = attention.choose_look(reader, reading, key="draw")
-seen = attention.attention_of(reader, reading, as_rgb(ink), chosen)
+        chosen = attention_maps.choose_look(reader, reading, key="draw")
+seen = attention_maps.attention_of(reader, reading, as_rgb(ink), chosen)
 if reading.text:
     with picture.container(key="draw-overlay"):
-        st.image(seen.picture, alt=attention.described(reading, chosen), width="stretch", output_format="PNG")
+        st.image(
+            seen.picture, alt=attention_maps.described(reading, chosen), width="stretch", output_format="PNG"
+        )
 
 st.header("What the model saw", anchor=False)
 strip, words = st.columns(_HALVES, gap="large")
@@ -92,6 +97,6 @@ with strip.container(key=f"draw-strip-{kind}"):
         output_format="PNG",
     )
 with words:
-    attention.say_strip(reader, reading)
-    attention.say_timings(reading, seen)
-    attention.save_buttons(reading, seen, key="draw")
+    attention_maps.say_strip(reader, reading)
+    attention_maps.say_timings(reading, seen)
+    attention_maps.save_buttons(reading, seen, key="draw")

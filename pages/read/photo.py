@@ -6,7 +6,8 @@ import streamlit as st
 
 from core.reading import Reader
 from core.reading.photo import Number, Photo, marked, said, stages
-from pages.common import attention, certainty, look, numbers, photos, readers
+from pages.common import attention_maps, layout, photos, readers
+from pages.read import number_table, probability_bars
 
 _HALVES: Final = [1.15, 1]
 _STEPS: Final = {
@@ -23,7 +24,7 @@ _STEPS: Final = {
 
 def say_empty() -> None:
     """What to do first."""
-    with look.empty_state(
+    with layout.empty_state(
         "No photo yet",
         "Bring one above: a sheet, a form, a label, a page of sums. Or see what happens with a picture of our own.",
         key="photo",
@@ -67,13 +68,16 @@ def explain(reader: Reader, number: Number, key: str) -> None:
         st.header("Where it looked", anchor=False)
         picture, controls = st.columns(_HALVES, gap="large")
         with controls:
-            chosen = attention.choose_look(reader, reading, key=key)
-        seen = attention.attention_of(reader, reading, number.close_up, chosen)
+            chosen = attention_maps.choose_look(reader, reading, key=key)
+        seen = attention_maps.attention_of(reader, reading, number.close_up, chosen)
         with picture.container(key=f"{key}-overlay"):
             st.image(
-                seen.picture, alt=attention.described(reading, chosen), width="stretch", output_format="PNG"
+                seen.picture,
+                alt=attention_maps.described(reading, chosen),
+                width="stretch",
+                output_format="PNG",
             )
-            certainty.show_certainty(reading, key=f"{key}-certainty")
+            probability_bars.show_certainty(reading, key=f"{key}-certainty")
     with way:
         steps = stages(number, seen.picture, seen.strip)
         for first in range(0, len(steps), 4):
@@ -83,10 +87,10 @@ def explain(reader: Reader, number: Number, key: str) -> None:
                 with column:
                     st.image(step.picture, alt=step.name, width="stretch", output_format="PNG")
                     st.caption(f"**{first + place + 1} {step.name}**: {_STEPS[step.name]}")
-        attention.say_strip(reader, reading)
+        attention_maps.say_strip(reader, reading)
 
 
-look.header("read/photo")
+layout.header("read/photo")
 reader = readers.reader_or_advice("number")
 if reader is None:
     st.stop()
@@ -104,8 +108,8 @@ photo = choose_photo(read)
 picture, answer = st.columns(_HALVES if len(read) == 1 else _HALVES[::-1], gap="large")
 with answer:
     if any(one.numbers for one in read):
-        numbers.correct(read)
-        numbers.save_buttons(read, photo)
+        number_table.correct(read)
+        number_table.save_buttons(read, photo)
     if not photo.numbers:
         say_no_number()
 with picture.container(key="photo-marked"):

@@ -8,7 +8,8 @@ import streamlit as st
 
 from core.reading import Reader
 from core.reading.live import LiveMethod, LiveReader, LiveSettings
-from pages.common import camera, following, look, readers
+from pages.common import layout, readers
+from pages.read import camera, live_panel
 
 _METHODS: Final[dict[LiveMethod, str]] = {"raw": "Each digit's own", "rollout": "Rollout"}
 
@@ -103,7 +104,7 @@ def controls(live: LiveReader, playing: bool) -> None:
 
 def say_how_to_start() -> None:
     """Before the first frame."""
-    look.empty_state(
+    layout.empty_state(
         "Hold a number up to the camera",
         "Write it large, with a thick pen, on plain paper. Press **Start** and allow the camera. "
         "Nothing is recorded, and no frame leaves the machine that runs this app.",
@@ -112,7 +113,7 @@ def say_how_to_start() -> None:
     )
 
 
-look.header("read/webcam")
+layout.header("read/webcam")
 kind = readers.choose_kind(key="webcam-kind")
 reader = readers.reader_or_advice(kind)
 if reader is None:
@@ -125,7 +126,7 @@ with video:
     try:
         playing = camera.camera(live.show, live.close, key="webcam")
     except ValueError as error:
-        look.empty_state("The camera cannot be reached", str(error), key="ice", icon=":material/lan:")
+        layout.empty_state("The camera cannot be reached", str(error), key="ice", icon=":material/lan:")
     camera.say_what_is_missing()
     controls(live, playing)
 
@@ -136,10 +137,10 @@ def panel() -> None:
     now = live.statistics()
     with st.container(key="webcam-panel"):
         if playing:
-            following.show_live(live.settings.method, now)
+            live_panel.show_live(live.settings.method, now)
         else:
             say_how_to_start()
-            following.show_last(now)
+            live_panel.show_last(now)
 
 
 with beside:

@@ -5,9 +5,9 @@ from time import perf_counter
 
 import streamlit as st
 
+from core.reading.files.picture import as_rgb
 from core.reading.palette import POSITION_COLOURS
-from core.reading.picture import as_rgb
-from pages.common import attention, digits, look, marks, readers, sitemap
+from pages.common import attention_maps, layout, mnist, pen_svg, readers, sitemap
 
 
 def show_live_reading() -> None:
@@ -20,13 +20,13 @@ def show_live_reading() -> None:
     example = readers.fresh_example(st.session_state["home-seed"])
     started = perf_counter()
     reading = reader.read(example.picture)
-    seen = attention.attention_of(reader, reading, as_rgb(example.picture), attention.SIMPLEST)
+    seen = attention_maps.attention_of(reader, reading, as_rgb(example.picture), attention_maps.SIMPLEST)
     elapsed = 1e3 * (perf_counter() - started)
     picture, answer = st.columns([1.35, 1], gap="large", vertical_alignment="center")
     with picture.container(key="home-example"):
         st.image(
             seen.picture,
-            alt=attention.described(reading, attention.SIMPLEST),
+            alt=attention_maps.described(reading, attention_maps.SIMPLEST),
             width="stretch",
             output_format="PNG",
         )
@@ -34,7 +34,7 @@ def show_live_reading() -> None:
             f"Test digits of MNIST in a row. Colour: where the model looked. Read and explained in {elapsed:.0f} ms."
         )
     with answer:
-        look.show_reading(reading)
+        layout.show_reading(reading)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button("Another one", icon=":material/refresh:", on_click=draw_lots, key="home-another")
             right = reading.text == example.text
@@ -55,7 +55,7 @@ st.html(
     f'<p class="purpose">{sitemap.HOME.purpose} Trained from scratch, and open to look into at every step.</p>'
 )
 show_live_reading()
-digits.offer_all()
+mnist.offer_all()
 
 rooms = [name for name in sitemap.SECTIONS if name in sitemap.SECTION_PURPOSES]
 for column, room in zip(st.columns(len(rooms)), rooms, strict=True):
@@ -74,7 +74,7 @@ WAY = {
     "reading": ("Reading", "The digits and how sure it is of each. Or: no number here."),
 }
 steps = "".join(
-    f"<li>{marks.step_drawing(step)}<h3>{name}</h3><p>{what}</p></li>" for step, (name, what) in WAY.items()
+    f"<li>{pen_svg.step_drawing(step)}<h3>{name}</h3><p>{what}</p></li>" for step, (name, what) in WAY.items()
 )
 st.html(f'<ol class="way" aria-label="How a picture becomes a number">{steps}</ol>')
 

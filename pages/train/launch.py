@@ -12,8 +12,8 @@ from core.model.checkpoint import BUNDLED
 from core.training import jobs
 from core.training.estimate import Estimate, estimate
 from core.training.progress import progress
-from pages.common import digits, forms, look
-from pages.common.training import show_training
+from pages.common import forms, layout, mnist
+from pages.train.training_view import show_training
 
 _FORM: Final = "train"
 _FIRST: Final = "number-small"
@@ -54,7 +54,7 @@ def take_file() -> None:
 @st.cache_data(show_spinner=False, max_entries=200)
 def estimated(settings: str) -> Estimate:
     """What a training with these settings (as JSON) would take."""
-    return estimate(RunSettings.model_validate_json(settings), digits.mnist())
+    return estimate(RunSettings.model_validate_json(settings), mnist.mnist())
 
 
 def show_estimate(settings: RunSettings) -> None:
@@ -96,7 +96,7 @@ def follow() -> None:
     """All trainings, and one of them from close by; anew each second, and nothing else of the page with it."""
     trainings = {job.id: job for job in jobs.jobs() if job.command[:1] == ("train",)}
     if not trainings:
-        look.empty_state(
+        layout.empty_state(
             "No training yet",
             "Set *Epochs* (under **Teaching**) to 2 and press **Train**: you can watch it learn in a few minutes.",
             key="jobs",
@@ -116,11 +116,11 @@ def follow() -> None:
         return
     st.query_params["job"] = st.session_state["train-asked"] = chosen
     job = trainings[chosen]
-    st.markdown(f"**{look.unmarked(job.name)}** {_STATES[job.state]}.")
+    st.markdown(f"**{layout.unmarked(job.name)}** {_STATES[job.state]}.")
     controls(job)
     if job.state in ("failed", "died"):
         if job.message:
-            st.error(look.unmarked(job.message))
+            st.error(layout.unmarked(job.message))
         st.code(job.last_lines() or "It printed nothing.", language=None)
     show_training(job.folder, key=f"training-{job.id}", alive=job.alive)
 
@@ -164,7 +164,7 @@ def go_on(job_id: str) -> None:
         st.session_state["train-said"] = str(error)
 
 
-look.header("train/launch")
+layout.header("train/launch")
 left, right = st.columns([1, 1], gap="large", vertical_alignment="bottom")
 with left:
     st.selectbox(

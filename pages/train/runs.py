@@ -8,12 +8,13 @@ from typing import Final
 import streamlit as st
 
 from core.config import SettingsError
-from core.training.compare import QueryError, differing, matching, settings_of
-from core.training.tracking import Run, StoreError
-from pages.common import forms, look, readers, runs
-from pages.common.livechart import live_chart
-from pages.common.run_readings import show_errors, show_same
-from pages.common.study import offer_study
+from core.training.store.compare import QueryError, differing, matching, settings_of
+from core.training.store.tracking import Run, StoreError
+from pages.common import forms, layout, readers
+from pages.train import run_table
+from pages.train.bundled_study import offer_study
+from pages.train.live_chart import live_chart
+from pages.train.run_readings import show_errors, show_same
 
 _VIEWS: Final = ("Curves", "Settings", "Same canvases", "Errors")
 _CHOSEN, _BASE, _GONE = "runs-chosen", "runs-base", "runs-gone"  # in the session
@@ -22,7 +23,7 @@ _FIRST: Final = 3  # runs that are compared where nobody chose any
 
 def say_empty() -> None:
     """How the first run comes about."""
-    with look.empty_state(
+    with layout.empty_state(
         "No run yet",
         "Every training leaves a run here: its settings, its curves and its best checkpoint. Train a small model first; "
         "two of them with one setting changed, and you can see what that setting does.",
@@ -45,13 +46,13 @@ def attempt(action: Callable[..., object], *arguments: object) -> None:
         action(*arguments)
     except StoreError as error:
         st.session_state["runs-said"] = str(error)
-    runs.changed()
+    run_table.changed()
 
 
 def delete(some: Sequence[Run]) -> None:
     """Out of sight, until they are taken back."""
     for run in some:
-        attempt(runs.store().delete, run.id)
+        attempt(run_table.store().delete, run.id)
     st.session_state[_GONE] = [run.id for run in some]
     st.session_state[_CHOSEN] = []
 
@@ -59,7 +60,7 @@ def delete(some: Sequence[Run]) -> None:
 def restore(ids: Sequence[str]) -> None:
     """Take deleted runs back."""
     for run_id in ids:
-        attempt(runs.store().restore, run_id)
+        attempt(run_table.store().restore, run_id)
     st.session_state[_CHOSEN] = list(ids)
     st.session_state.pop(_GONE, None)
 
@@ -67,7 +68,7 @@ def restore(ids: Sequence[str]) -> None:
 def use(run: Run) -> None:
     """The other pages read with its checkpoint from now on."""
     try:
-        path = runs.checkpoint(run)
+        path = run_table.checkpoint(run)
     except StoreError as error:
         st.session_state["runs-said"] = str(error)
         return
@@ -83,21 +84,21 @@ def use(run: Run) -> None:
 
 def edit(run: Run) -> None:
     """Another name and note, as they stand in the form."""
-    attempt(runs.store().rename, run.id, st.session_state["runs-name"].strip())
-    attempt(runs.store().note, run.id, st.session_state["runs-note"])
+    attempt(run_table.store().rename, run.id, st.session_state["runs-name"].strip())
+    attempt(run_table.store().note, run.id, st.session_state["runs-note"])
 
 
 def tag(some: Sequence[Run]) -> None:
     """The tag in the form, on all of them."""
     key = st.session_state["runs-tag"].strip()
     for run in some if key else []:
-        attempt(runs.store().tag, run.id, key, st.session_state["runs-tag-value"].strip())
+        attempt(run_table.store().tag, run.id, key, st.session_state["runs-tag-value"].strip())
 
 
 def untag(some: Sequence[Run], key: str) -> None:
     """That tag off all of them."""
     for run in some:
-        attempt(runs.store().untag, run.id, key)
+        attempt(run_table.store().untag, run.id, key)
 
 
 def pin(run: Run | None) -> None:
@@ -117,14 +118,14 @@ def take_settings(run: Run) -> None:
 def messages() -> None:
     """What came of what was pressed."""
     if said := st.session_state.pop("runs-said", None):
-        st.error(look.unmarked(said))
+        st.error(layout.unmarked(said))
     if st.session_state.pop("runs-go", False):
         st.switch_page("pages/train/launch.py")
     if used := st.session_state.pop("runs-used", None):
         kind, name = used
         with st.container(horizontal=True, vertical_alignment="center", key="runs-used-note"):
             st.success(
-                f"The other pages now read {'numbers' if kind == 'number' else 'single digits'} with {look.unmarked(name)}."
+                f"The other pages now read {'numbers' if kind == 'number' else 'single digits'} with {layout.unmarked(name)}."
             )
             st.page_link("pages/read/draw.py", label="Draw a number", icon=":material/draw:")
     if gone := st.session_state.get(_GONE):
@@ -147,13 +148,13 @@ def filtered(known: list[Run]) -> list[Run]:
     try:
         return matching(known, query or "")
     except QueryError as error:
-        st.warning(look.unmarked(str(error)))
+        st.warning(layout.unmarked(str(error)))
         return known
 
 
 def choose(listed: list[Run], baseline: Run | None, columns: list[str]) -> list[Run]:
     """The table, and the runs whose rows are ticked in it."""
-    table = runs.rows(listed, columns, baseline)
+    table = run_table.rows(listed, columns, baseline)
     ids = [run.id for run in listed]
     if _CHOSEN not in st.session_state:
         st.session_state[_CHOSEN] = st.query_params.get_all("run") or ids[:_FIRST]
@@ -168,7 +169,7 @@ def choose(listed: list[Run], baseline: Run | None, columns: list[str]) -> list[
         key=key,
         hide_index=True,
         height=min(38 + 35 * len(table), 400),
-        column_config=runs.column_looks(table),
+        column_config=run_table.column_looks(table),
         placeholder="",
         on_select=ticked,
         selection_mode="multi-row",
@@ -193,9 +194,11 @@ def act(some: list[Run], table_runs: list[Run], columns: list[str], baseline: Ru
                     st.text_input("Tag", max_chars=250, key="runs-tag")
                     st.text_input("Value (may be empty)", max_chars=1000, key="runs-tag-value")
                     st.form_submit_button("Add", on_click=tag, args=[some])
-                for place, key in enumerate(dict.fromkeys(key for run in some for key in runs.own_tags(run))):
+                for place, key in enumerate(
+                    dict.fromkeys(key for run in some for key in run_table.own_tags(run))
+                ):
                     st.button(
-                        f"Remove {look.unmarked(key)}",
+                        f"Remove {layout.unmarked(key)}",
                         key=f"runs-untag-{place}",
                         icon=":material/close:",
                         on_click=untag,
@@ -223,17 +226,17 @@ def act(some: list[Run], table_runs: list[Run], columns: list[str], baseline: Ru
             st.button(f"Delete {len(some)}", icon=":material/delete:", on_click=delete, args=[some])
         with st.popover("Take along", icon=":material/download:"):
             st.download_button(
-                "The table (CSV)", lambda: runs.table_csv(runs.rows(table_runs, columns, baseline)), "runs.csv", "text/csv",
+                "The table (CSV)", lambda: run_table.table_csv(run_table.rows(table_runs, columns, baseline)), "runs.csv", "text/csv",
                 on_click="ignore",
             )  # fmt: skip
             if some:
                 st.download_button(
-                    "The ticked runs, everything (JSON)", lambda: runs.runs_json(some), "runs.json", "application/json",
+                    "The ticked runs, everything (JSON)", lambda: run_table.runs_json(some), "runs.json", "application/json",
                     on_click="ignore",
                 )  # fmt: skip
                 st.download_button(
                     "Their curves (CSV)",
-                    lambda: runs.curves_csv(some, sorted({name for run in some for name in run.last})),
+                    lambda: run_table.curves_csv(some, sorted({name for run in some for name in run.last})),
                     "curves.csv",
                     "text/csv",
                     on_click="ignore",
@@ -244,7 +247,7 @@ def show_curves(some: list[Run]) -> None:
     """How the runs learned, over each other."""
     known = sorted(
         {name for run in some for name in run.last},
-        key=lambda name: list(runs.METRICS).index(name) if name in runs.METRICS else 99,
+        key=lambda name: list(run_table.METRICS).index(name) if name in run_table.METRICS else 99,
     )
     if not known:
         st.caption("These runs have not logged a value yet.")
@@ -255,12 +258,16 @@ def show_curves(some: list[Run]) -> None:
         "Metrics",
         known,
         usual,
-        format_func=lambda name: runs.METRICS.get(name, name),
+        format_func=lambda name: run_table.METRICS.get(name, name),
         key="metrics",
         bind="query-params",
     )
     axis = middle.selectbox(
-        "Along", list(runs.AXES), format_func=lambda one: runs.AXES[one], key="axis", bind="query-params"
+        "Along",
+        list(run_table.AXES),
+        format_func=lambda one: run_table.AXES[one],
+        key="axis",
+        bind="query-params",
     )
     weight = right.slider(
         "Smoothing", 0.0, 0.99, 0.6, 0.01, key="smooth", bind="query-params",
@@ -268,17 +275,17 @@ def show_curves(some: list[Run]) -> None:
     )  # fmt: skip
     with st.container(horizontal=True):
         log_y = st.toggle("Logarithmic values", key="logy", bind="query-params")
-        log_x = st.toggle(f"Logarithmic {runs.AXES[axis]}", key="logx", bind="query-params")
+        log_x = st.toggle(f"Logarithmic {run_table.AXES[axis]}", key="logx", bind="query-params")
     if not metrics:
         st.caption("Choose a metric.")
         return
 
-    @st.fragment(run_every=2.0 if any(runs.status(run) == "running" for run in some) else None)
+    @st.fragment(run_every=2.0 if any(run_table.status(run) == "running" for run in some) else None)
     def draw() -> None:
         try:
-            figure = runs.curves(some, metrics, axis, weight=weight, log_x=log_x, log_y=log_y)
+            figure = run_table.curves(some, metrics, axis, weight=weight, log_x=log_x, log_y=log_y)
         except StoreError as error:
-            st.error(look.unmarked(str(error)))
+            st.error(layout.unmarked(str(error)))
             return
         live_chart(
             figure, key="runs-curves", label="Curves of the ticked runs", height=90 + 250 * len(metrics)
@@ -286,10 +293,10 @@ def show_curves(some: list[Run]) -> None:
 
     draw()
     for metric in metrics:
-        without = [look.unmarked(run.name) for run in some if metric not in run.last]
+        without = [layout.unmarked(run.name) for run in some if metric not in run.last]
         if without:
             st.caption(
-                f"*{runs.METRICS.get(metric, look.unmarked(metric))}* was never logged by {', '.join(without)}."
+                f"*{run_table.METRICS.get(metric, layout.unmarked(metric))}* was never logged by {', '.join(without)}."
             )
     st.caption(
         "Drag over a stretch to look closer: all plots follow. Double-click to see all of it; the camera in the chart's corner saves a picture."
@@ -306,13 +313,15 @@ def show_settings(some: list[Run]) -> None:
             "These runs have the same settings. If they differ all the same, it is by chance, or by code, data or machine, below."
         )
     else:
-        st.dataframe(runs.settings_table(some, shown), hide_index=True, column_config={"what": "setting"})
+        st.dataframe(
+            run_table.settings_table(some, shown), hide_index=True, column_config={"what": "setting"}
+        )
     about = list(dict.fromkeys(name for run in some for name in run.tags if name.startswith("about.")))
     if not everything and len(some) > 1:
         about = [name for name in about if len({run.tags.get(name) for run in some}) > 1]
     if about:
         st.subheader("Code, data and machine", anchor=False)
-        table = runs.settings_table(some, about)
+        table = run_table.settings_table(some, about)
         for row in table:
             row["what"] = row["what"].removeprefix("about.")
         st.dataframe(
@@ -320,14 +329,14 @@ def show_settings(some: list[Run]) -> None:
         )
     for run in some:
         if run.note:
-            st.markdown(f"**{look.unmarked(runs.labels(some)[run.id])}**: {look.unmarked(run.note)}")
+            st.markdown(f"**{layout.unmarked(run_table.labels(some)[run.id])}**: {layout.unmarked(run.note)}")
 
 
 @st.fragment(run_every=3.0)
 def watch(seen: list[tuple[str, str]]) -> None:
     """Draw the page anew when a run came, ended or went."""
     try:
-        now = [(run.id, runs.status(run)) for run in runs.all_runs()]
+        now = [(run.id, run_table.status(run)) for run in run_table.all_runs()]
     except StoreError:
         return
     if now != seen:
@@ -340,7 +349,7 @@ def show_deleted(gone: list[Run]) -> None:
     back = st.multiselect(
         "Runs to take back",
         [run.id for run in gone],
-        format_func=runs.labels(gone).__getitem__,
+        format_func=run_table.labels(gone).__getitem__,
         key="runs-back",
     )
     st.button(
@@ -353,13 +362,13 @@ def show_deleted(gone: list[Run]) -> None:
     )
 
 
-look.header("train/runs")
+layout.header("train/runs")
 messages()
 try:
-    known = runs.all_runs()
-    gone = runs.all_runs(deleted=True)
+    known = run_table.all_runs()
+    gone = run_table.all_runs(deleted=True)
 except StoreError as error:
-    st.error(look.unmarked(str(error)))
+    st.error(layout.unmarked(str(error)))
     st.stop()
 if not known:
     say_empty()
@@ -371,10 +380,10 @@ else:
         st.caption(f"{len(listed)} of {len(known)} runs", width="content")
         with st.popover("Columns", icon=":material/view_column:"):
             picked = st.multiselect(
-                "Columns", runs.columns_of(known), key="columns", bind="query-params",
+                "Columns", run_table.columns_of(known), key="columns", bind="query-params",
                 placeholder="Scores, and the settings that differ",
             )  # fmt: skip
-    columns = picked or runs.usual_columns(listed)
+    columns = picked or run_table.usual_columns(listed)
     if not listed:
         st.caption("No run matches this filter.")
     else:
@@ -405,6 +414,6 @@ else:
                 show_same(some)
             else:
                 show_errors(some)
-watch([(run.id, runs.status(run)) for run in known])
+watch([(run.id, run_table.status(run)) for run in known])
 if gone:
     show_deleted(gone)

@@ -11,14 +11,15 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.config import PRESETS, RunSettings, SettingsError
-from core.training import jobs, sweep
+from core.training import jobs
 from core.training.estimate import Estimate, estimate
-from core.training.sweep import Sweep, Trial
-from core.training.sweep_file import EXAMPLE, PRESET, SCORES, Plan, name_in, read_plan
-from pages.common import digits, forms, look, sitemap
+from core.training.sweeps import study
+from core.training.sweeps.file import EXAMPLE, PRESET, SCORES, Plan, name_in, read_plan
+from core.training.sweeps.study import Sweep, Trial
+from pages.common import forms, layout, mnist, sitemap
 from pages.common.charts import show_chart
-from pages.common.study import offer_study
-from pages.common.sweep_charts import COSTS, dressed, groups, short, show_clickable, trade_off
+from pages.train.bundled_study import offer_study
+from pages.train.sweep_charts import COSTS, dressed, groups, short, show_clickable, trade_off
 
 _CHOSEN: Final = "sweeps-trial"  # in the session: the name of a sweep and the number of a trial
 _FILE: Final = "sweeps-file"
@@ -34,18 +35,18 @@ _OVER: Final = ("finished", "pruned", "failed")
 @st.cache_data(ttl=2, show_spinner=False)
 def all_sweeps() -> list[Sweep]:
     """Every sweep, newest first."""
-    return sweep.sweeps()
+    return study.sweeps()
 
 
 @st.cache_data(ttl=5, show_spinner=False, max_entries=100)
 def _trials(folder: str, stamp: tuple[int, int], _one: Sweep) -> list[Trial]:
-    return sweep.trials(_one)
+    return study.trials(_one)
 
 
 def trials_of(one: Sweep) -> list[Trial]:
     """Its trials as they are now; none, and a message, where they cannot be read."""
     try:
-        return _trials(str(one.folder), sweep.stamp(one), one)
+        return _trials(str(one.folder), study.stamp(one), one)
     except SettingsError as error:
         st.error(str(error))
         return []
@@ -55,13 +56,13 @@ def trials_of(one: Sweep) -> list[Trial]:
 def _figure(
     kind: str, stamps: list[tuple[str, int, int]], params: list[str], _sweeps: Sequence[Sweep]
 ) -> go.Figure | None:
-    return sweep.figure(kind, _sweeps[0], params, beside=_sweeps[1:])
+    return study.figure(kind, _sweeps[0], params, beside=_sweeps[1:])
 
 
 def figure(kind: str, some: Sequence[Sweep], params: Sequence[str] = ()) -> go.Figure | None:
     """One of Optuna's figures in our looks; None, and what it waits for, while there is nothing to draw."""
     try:
-        drawn = _figure(kind, [(str(one.folder), *sweep.stamp(one)) for one in some], list(params), some)
+        drawn = _figure(kind, [(str(one.folder), *study.stamp(one)) for one in some], list(params), some)
     except SettingsError:  # said where its trials were read
         return None
     if drawn is None:
@@ -79,7 +80,7 @@ def side_by_side(some: Sequence[Sweep]) -> Iterator[tuple[Sweep, DeltaGenerator]
     for number, one in enumerate(some):
         with columns[number % len(columns)]:
             if len(some) > 1:
-                st.markdown(f"**{look.unmarked(one.name)}**")
+                st.markdown(f"**{layout.unmarked(one.name)}**")
             yield one, columns[number % len(columns)]
 
 
@@ -135,7 +136,7 @@ def controls(one: Sweep, counts: Counter[str]) -> None:
                 "Go on", icon=":material/play_arrow:", key=f"go-{one.folder.name}", on_click=start, args=[one]
             )
     if job is not None and job.state in ("failed", "died"):
-        st.error(look.unmarked(job.message) or "Its process is gone without a word.")
+        st.error(layout.unmarked(job.message) or "Its process is gone without a word.")
         st.code(job.last_lines() or "It printed nothing.", language=None)
 
 
@@ -292,7 +293,7 @@ def show_groups(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
         )
         return
     setting = st.selectbox("Group by", settings, key="sweeps-group")
-    found = {name: made for name, known in tables.items() if (made := sweep.grouped(known, setting))}
+    found = {name: made for name, known in tables.items() if (made := study.grouped(known, setting))}
     drawn = groups(dict(found), setting, some[0].metric)
     show_clickable(drawn, key=f"sweeps-groups-{setting}", label=f"Trials by {setting}", into=_CHOSEN)
     st.caption(
@@ -328,10 +329,10 @@ def show_one(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
     is_best = any(trial == other for _, other in best)
     st.header("The best trial" if is_best else "The trial that you chose", anchor=False)
     st.markdown(
-        f"Trial {trial.number} of **{look.unmarked(one.name)}** {_STATES[trial.state]}: {_chosen(trial)}."
+        f"Trial {trial.number} of **{layout.unmarked(one.name)}** {_STATES[trial.state]}: {_chosen(trial)}."
     )
     if trial.why:
-        st.error(look.unmarked(trial.why))
+        st.error(layout.unmarked(trial.why))
     figures = {one.metric.capitalize(): f"{trial.value:.2%}" if trial.value is not None else "–"}
     figures["Parameters"] = f"{trial.parameters:,}" if trial.parameters else "–"
     figures["Reads a strip in"] = f"{trial.latency:.2f} ms" if trial.latency else "–"
@@ -374,7 +375,7 @@ def pair_is_maximized(best: Sequence[tuple[Sweep, Trial]]) -> bool:
 
 def _chosen(trial: Trial) -> str:
     return ", ".join(
-        f"{look.unmarked(name)} {look.unmarked(short(value))}" for name, value in trial.params.items()
+        f"{layout.unmarked(name)} {layout.unmarked(short(value))}" for name, value in trial.params.items()
     )
 
 
@@ -393,7 +394,7 @@ def take_file() -> None:
 @st.cache_data(show_spinner=False, max_entries=50)
 def estimated(settings: str) -> Estimate:
     """What one of the trials would take."""
-    return estimate(RunSettings.model_validate_json(settings), digits.mnist())
+    return estimate(RunSettings.model_validate_json(settings), mnist.mnist())
 
 
 def new_sweep() -> None:
@@ -418,7 +419,7 @@ def new_sweep() -> None:
             plan = read_plan(text or "", PRESETS[preset])
             proposed = name_in(text or "")
         except SettingsError as error:
-            st.error(look.unmarked(str(error)))
+            st.error(layout.unmarked(str(error)))
             return
         name = st.text_input(
             "Name", proposed or "my first sweep", max_chars=80, key="sweeps-name", persist_state="session"
@@ -435,9 +436,9 @@ def new_sweep() -> None:
             "Start the sweep", type="primary", icon=":material/rocket_launch:", disabled=not name.strip()
         ):
             try:
-                made = sweep.begin(text, name.strip(), PRESETS[preset], trials=trials, sample=sample)
+                made = study.begin(text, name.strip(), PRESETS[preset], trials=trials, sample=sample)
             except (SettingsError, OSError) as error:
-                st.error(look.unmarked(str(error)))
+                st.error(layout.unmarked(str(error)))
                 return
             start(made)
             all_sweeps.clear()
@@ -457,16 +458,16 @@ def say(plan: Plan, trials: int) -> None:
     )
     if plan.left_out:
         st.caption(
-            f"{len(plan.left_out)} combinations are left out, for they cannot be trained: {look.unmarked('; '.join(plan.left_out[:3]))}"
+            f"{len(plan.left_out)} combinations are left out, for they cannot be trained: {layout.unmarked('; '.join(plan.left_out[:3]))}"
         )
 
 
-look.header("train/sweeps")
+layout.header("train/sweeps")
 if said := st.session_state.pop("sweeps-said", None):
-    st.error(look.unmarked(said))
+    st.error(layout.unmarked(said))
 known = {one.name: one for one in all_sweeps()}
 if not known:
-    with look.empty_state(
+    with layout.empty_state(
         "No sweep yet",
         "A sweep trains the same model again and again with other settings. The file below asks whether four heads read better "
         "than one: press **Start the sweep**, and compare here.",

@@ -9,11 +9,11 @@ from typing import Final
 
 import streamlit as st
 
-from core.data.tiles import Tiles
+from core.data.canvases.tiles import Tiles
 from core.model.checkpoint import Checkpoint, load_checkpoint
 from core.reading import Reader
-from core.understanding import words
-from core.understanding.analysis import (
+from core.understanding.reports import sentences
+from core.understanding.reports.analysis import (
     Analysis,
     Piece,
     Seen,
@@ -26,9 +26,9 @@ from core.understanding.analysis import (
     summarised,
     tiles_of,
 )
-from core.understanding.latency import Profile, profile
-from core.understanding.report import Report, report_html, subject_of
-from pages.common import analysis_charts, digits, look, readers
+from core.understanding.reports.latency import Profile, profile
+from core.understanding.reports.report import Report, report_html, subject_of
+from pages.common import analysis_charts, layout, mnist, readers
 
 _SIZES: Final = {500: "quick", 2000: "usual", 10000: "thorough"}
 _SPLITS: Final[dict[Split, str]] = {"validation": "Validation", "test": "Test"}
@@ -39,7 +39,7 @@ _ASKED: Final = "analysis-asked"  # in the session: what was to be analysed so f
 
 @st.cache_resource(show_spinner="Gathering digits …", max_entries=2)
 def _tiles(checksum: str, split: Split) -> Tiles:
-    return tiles_of(digits.mnist(), split)
+    return tiles_of(mnist.mnist(), split)
 
 
 # Piece by piece, so that a visitor who leaves loses nothing, and the bar can move between them.
@@ -61,7 +61,7 @@ def _summarised(
 
 @st.cache_data(show_spinner="Timing each stage …", max_entries=8)
 def _profile(checkpoint: tuple[str, float], _reader: Reader) -> Profile | None:
-    return profile(_reader, digits.mnist().split("validation"))
+    return profile(_reader, mnist.mnist().split("validation"))
 
 
 def _as_checkpoint(reader: Reader) -> Checkpoint:
@@ -70,7 +70,7 @@ def _as_checkpoint(reader: Reader) -> Checkpoint:
 
 def analysed(reader: Reader, checkpoint: tuple[str, float], count: int, split: Split, seed: int) -> Analysis:
     """What this checkpoint does on so many canvases; only the first time takes long."""
-    made_of = (digits.mnist().checksum, split)
+    made_of = (mnist.mnist().checksum, split)
     pieces = plan(count, seed)
     bar, begun = st.empty(), perf_counter()
     _tiles(*made_of)  # here, where its spinner is seen
@@ -86,8 +86,8 @@ def analysed(reader: Reader, checkpoint: tuple[str, float], count: int, split: S
 
 def say_what_is_analysed(split: Split) -> None:
     """What the figures are of."""
-    st.caption(words.PART_OF[split])
-    digits.offer_all()
+    st.caption(sentences.PART_OF[split])
+    mnist.offer_all()
 
 
 def offer_downloads(
@@ -99,8 +99,8 @@ def offer_downloads(
         model = load_checkpoint(
             path
         )  # as it was saved: a reader has folded some of its parameters into others
-        subject = subject_of(path, model, digits.mnist(), count, split, seed)
-        took = profile(reader, digits.mnist().split("validation"))
+        subject = subject_of(path, model, mnist.mnist(), count, split, seed)
+        took = profile(reader, mnist.mnist().split("validation"))
         return report_html(Report(subject, analysis, took), model)
 
     with st.container(horizontal=True):
@@ -118,7 +118,7 @@ def offer_downloads(
         )  # fmt: skip
 
 
-look.header("understand/analysis")
+layout.header("understand/analysis")
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="analysis-controls"):
     kind = readers.choose_kind(key="analysis-kind", label="Model")
     count = st.segmented_control(
@@ -142,7 +142,7 @@ asked = st.session_state.setdefault(_ASKED, set())
 choice = (*checkpoint, count, split, seed)
 say_what_is_analysed(split)
 if choice not in asked:
-    with look.empty_state(
+    with layout.empty_state(
         "Nothing analysed yet",
         f"The model reads {count:,} fresh pictures: clean ones, ones as of a camera, ones with a single effect, and ones without a number. "
         "Then you see what it gets wrong, when, and whether it knew.",

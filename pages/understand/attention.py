@@ -4,9 +4,10 @@ import streamlit as st
 
 from core.reading import Reader, Reading
 from core.reading.explain import METHODS, patch_weights
+from core.reading.files.picture import as_rgb
 from core.reading.overlay import strip_picture
-from core.reading.picture import as_rgb
-from pages.common import attention, belief, head_maps, look, pictures, readers, what_if_lab
+from pages.common import attention_maps, layout, readers
+from pages.understand import faithfulness_panel, head_maps, picture_choice, what_if_lab
 
 _KEY = "attention"
 
@@ -26,29 +27,29 @@ def look_inside(reader: Reader, reading: Reading) -> None:
 def show_methods(reader: Reader, reading: Reading, kind: readers.Kind) -> None:
     """Three maps of the same digit, by three ways to tell where the model looked, and how far each can be believed."""
     st.header("Three ways to tell", anchor=False)
-    digit = attention.choose_digit(reading, key=f"{_KEY}-methods", every=False)
+    digit = attention_maps.choose_digit(reading, key=f"{_KEY}-methods", every=False)
     for column, method in zip(st.columns(len(METHODS), gap="large"), METHODS, strict=True):
         with column.container(key=f"{_KEY}-{method}"):
-            st.markdown(f"**{attention.NAMES[method]}**")
+            st.markdown(f"**{attention_maps.NAMES[method]}**")
             weights = patch_weights(reader, reading, method)
             st.image(
                 strip_picture(reading, reader.settings.model, weights, digit=digit),
-                alt=f"{attention.NAMES[method]}: where the model looked for the digit {reading.text[digit or 0]}",
+                alt=f"{attention_maps.NAMES[method]}: where the model looked for the digit {reading.text[digit or 0]}",
                 width="stretch",
                 output_format="PNG",
             )
-            st.caption(attention.EXPLAINED[method])
+            st.caption(attention_maps.EXPLAINED[method])
     st.subheader("How far to believe them", anchor=False)
-    belief.show_curves(reader, reading, digit or 0, kind, key=f"{_KEY}-belief")
-    belief.show_measured(reader, kind, key=f"{_KEY}-belief")
+    faithfulness_panel.show_curves(reader, reading, digit or 0, kind, key=f"{_KEY}-belief")
+    faithfulness_panel.show_measured(reader, kind, key=f"{_KEY}-belief")
 
 
-look.header("understand/attention")
+layout.header("understand/attention")
 kind = readers.choose_kind(key=f"{_KEY}-kind")
 reader = readers.reader_or_advice(kind)
 if reader is None:
     st.stop()
-chosen = pictures.choose_picture(reader, kind)
+chosen = picture_choice.choose_picture(reader, kind)
 if chosen is None:
     st.stop()
 reading = chosen.reading
@@ -58,14 +59,14 @@ with picture.container(key=f"{_KEY}-picture"):
     wide = min(max(shown.shape[1], 224), 640)  # MNIST's own digits are smaller than a stamp
     st.image(shown, alt="The picture that is read.", width=wide, output_format="PNG")
 with answer:
-    look.show_reading(reading)
+    layout.show_reading(reading)
     if chosen.written is not None:
         right = chosen.written == reading.text
         st.caption(
             f"Written: {chosen.written}. " + ("Right." if right else "Misread, and worth a look inside.")
         )
 if reading.attention is None:
-    look.empty_state(
+    layout.empty_state(
         "No ink here", "Choose a picture with a number on it.", key="ink", icon=":material/draw:"
     )
     st.stop()

@@ -13,16 +13,17 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.config import PRESETS, CanvasSettings, SettingsError, validated
-from core.data.camera import EFFECTS
-from core.data.canvas import Canvases
-from core.data.tiles import Tiles, make_tiles
+from core.data.canvases.canvas import Canvases
+from core.data.canvases.effects import EFFECTS
+from core.data.canvases.tiles import Tiles, make_tiles
 from core.reading import limit_threads
 from core.reading.overlay import png
 from core.reading.palette import POSITION_COLOURS, position_colour
 from core.understanding import generator
-from pages.common import digits, forms, look
+from pages.common import forms, layout
+from pages.common import mnist as digits
 from pages.common.charts import show_chart
-from pages.common.thumbnails import thumbnails
+from pages.understand.thumbnails import thumbnails
 
 _FORM: Final = "canvases"
 _PRESET: Final = "number"
@@ -284,7 +285,7 @@ def offer_files(settings: CanvasSettings, seed: int) -> None:
     )
 
 
-look.header("understand/canvases")
+layout.header("understand/canvases")
 digits.offer_all()
 seed = ask_seed()
 pictures = st.container()  # above the form: on a phone the form is long

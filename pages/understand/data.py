@@ -10,20 +10,21 @@ import streamlit as st
 from core.data.mnist import Split
 from core.reading import Reader
 from core.reading.overlay import png
-from core.understanding import embedding, labels
-from core.understanding.classes import (
+from core.understanding.digits import embedding, labels
+from core.understanding.digits.classes import (
     CLASSES,
     contact_sheet,
     on_paper,
     places_of,
 )
-from pages.common import digits, look
+from pages.common import layout
+from pages.common import mnist as digits
 from pages.common.charts import show_chart
-from pages.common.digit_charts import balance, choose_on, map_chart
-from pages.common.digit_grid import SPLITS, choose_split, grid, show_chosen
-from pages.common.digit_stock import classes, drawn_map, test_pixels, vectors
 from pages.common.readers import reader_or_advice
-from pages.common.thumbnails import thumbnails
+from pages.understand.digit_charts import balance, choose_on, map_chart
+from pages.understand.digit_grid import SPLITS, choose_split, grid, show_chosen
+from pages.understand.digit_stock import classes, drawn_map, test_pixels, vectors
+from pages.understand.thumbnails import thumbnails
 
 _VIEWS: Final = ("Browse", "Classes", "Map", "Doubtful")
 _SHEET: Final = 150  # digits on a screen
@@ -178,7 +179,7 @@ def mapped(judge: Reader | None) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         if not picked:
-            look.empty_state(
+            layout.empty_state(
                 "Draw around some points",
                 "Hold the mouse button down and draw a loop on the map, or choose the box above it: the digits inside appear here. "
                 "Look where two colours meet.",
@@ -282,7 +283,7 @@ def show_published(sure: np.ndarray) -> None:
 
 def said(sure: np.ndarray) -> str:
     """What the model answers, in a few letters."""
-    return f"model: {labels.name(int(sure.argmax()))}, {look.percent(float(sure.max()))}"
+    return f"model: {labels.name(int(sure.argmax()))}, {layout.percent(float(sure.max()))}"
 
 
 def show_doubts(judge: Reader) -> None:
@@ -345,7 +346,7 @@ def show_doubts(judge: Reader) -> None:
     )
 
 
-look.header("understand/data")
+layout.header("understand/data")
 digits.offer_all()
 judge = reader_or_advice("digit")
 st.session_state.setdefault("digits-view", _VIEWS[0])

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.common import look, pad
+from pages.common import layout, pad
 
 
 def drawing() -> None:
@@ -22,5 +22,5 @@ def elsewhere() -> None:
 
 
 st.set_page_config(layout="wide")
-look.dress()
+layout.dress()
 st.navigation([st.Page(drawing, title="Pad", default=True), st.Page(elsewhere, title="Elsewhere")]).run()

@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from core.data.mnist import Mnist
 from core.model.checkpoint import BUNDLED
-from core.understanding import latency
-from core.understanding.report import write_report
+from core.understanding.reports import latency
+from core.understanding.reports.report import write_report
 from tests.browser.conftest import OpenTab, Server
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from core.config import ModelSettings, RunSettings
 from core.model.checkpoint import BUNDLED
-from core.training.tracking import Metric, Store
+from core.training.store.tracking import Metric, Store
 from tests.browser.conftest import OpenTab, Server, run_app
 from tests.conftest import ROOT
 

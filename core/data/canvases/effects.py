@@ -1,0 +1,284 @@
+"""Clean ink in, pictures as a camera would take them out: each effect with a strength of its own, whole batches at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+EFFECTS = (
+    "rotation",
+    "perspective",
+    "slant",
+    "marks",
+    "boxes",
+    "rules",
+    "texture",
+    "smudge",
+    "fading",
+    "light",
+    "shadow",
+    "blur",
+    "motion",
+    "pixelation",
+    "noise",
+    "inversion",
+    "edge",
+)
+"""What hands, papers and cameras do, in the order in which it happens. The first three act on the layout of the digits,
+marks and boxes are drawn around them (`core.data.canvases.marks`)."""
+
+_CHANCE = {"inversion": 0.5, "edge": 0.7, "noise": 0.6, "boxes": 0.2, "texture": 0.25}
+_USUAL_CHANCE = 0.35
+
+
+def draw_strengths(count: int, difficulty: float, generator: torch.Generator) -> Float[Tensor, "b k"]:
+    """Strength of each effect on each of `count` pictures, 0 (off) to 1, in the order of `EFFECTS`.
+
+    Every picture has a severity of its own, uniform up to `difficulty`; which effects it meets is drawn by chance.
+    """
+    chance = torch.tensor([_CHANCE.get(effect, _USUAL_CHANCE) for effect in EFFECTS])
+    severity = difficulty * torch.rand(count, 1, generator=generator)
+    on = torch.rand(count, len(EFFECTS), generator=generator) < chance
+    return on * severity * (0.3 + 0.7 * torch.rand(count, len(EFFECTS), generator=generator))
+
+
+def photograph(
+    ink: Float[Tensor, "b h w"],
+    strengths: Float[Tensor, "b k"],
+    spans: Float[Tensor, "b 2"],
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, "b 1 h w"], Float[Tensor, "b 2"]]:
+    """Gray pictures, 0 to 1, of ink, 0 to 1, and the columns of each that show something (`extents` of `strip`).
+
+    `spans` holds the first and last column of each number's ink: the edge of a picture never cuts a digit.
+    """
+    strength = {effect: strengths[:, index] for index, effect in enumerate(EFFECTS)}
+    picture = ink
+    for effects, change in _ON_PAPER:
+        picture = _apply(picture, [strength[effect] for effect in effects], change, generator)
+    picture = 1 - picture
+    for effects, change in _IN_CAMERA:
+        picture = _apply(picture, [strength[effect] for effect in effects], change, generator)
+    return picture.clamp_(0, 1)[:, None], _extents(strength["edge"], spans, ink.shape[2], generator)
+
+
+def _apply(
+    picture: Float[Tensor, "b h w"],
+    strengths: list[Float[Tensor, " b"]],
+    change: Callable[..., Tensor],
+    generator: torch.Generator,
+) -> Float[Tensor, "b h w"]:
+    """Only the pictures that meet an effect pay for it."""
+    chosen = torch.stack(strengths).amax(0).nonzero()[:, 0]
+    if not len(chosen):
+        return picture
+    shaped = [strength[chosen, None, None] for strength in strengths]
+    if len(chosen) == len(picture):
+        return change(picture, *shaped, generator)
+    return picture.index_copy(0, chosen, change(picture[chosen], *shaped, generator))
+
+
+def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Float[Tensor, "b 1 1"]:
+    return low + (high - low) * torch.rand(count, 1, 1, generator=generator)
+
+
+def _plane(picture: Tensor) -> tuple[Float[Tensor, "h 1"], Float[Tensor, "1 w"]]:
+    """Row and column of each pixel, -1 to 1."""
+    _, height, width = picture.shape
+    return torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)[None]
+
+
+@cache
+def stretching(cells: int, length: int) -> Float[Tensor, "n c"]:
+    """The matrix that stretches so many values to that length, with straight lines between them."""
+    place = torch.linspace(0, cells - 1, length)[:, None]
+    return (1 - (place - torch.arange(cells)).abs()).clamp(min=0)
+
+
+def _field(
+    count: int, cells: tuple[int, int], shape: tuple[int, int], generator: torch.Generator
+) -> Float[Tensor, "b h w"]:
+    """A smooth random field, 0 to 1, that varies over about as many cells."""
+    coarse = torch.rand(count, *cells, generator=generator)
+    down, across = (stretching(few, many) for few, many in zip(cells, shape, strict=True))
+    return down @ (coarse @ across.T)
+
+
+def _rules(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """Rule lines, and half of the time upright ones too: ruled paper, grid paper, the boxes of a form."""
+    count, height, width = ink.shape
+    rows, columns = torch.arange(height)[:, None], torch.arange(width)[None]
+    darkness = strength * _uniform(count, 0.4, 1.0, generator)
+    slope = _uniform(count, -0.03, 0.03, generator)
+    half_width = _uniform(count, 0.3, 0.9, generator)
+
+    def lines(across: Tensor, along: Tensor, spacing: Tensor) -> Tensor:
+        offset = torch.rand(count, 1, 1, generator=generator)
+        place = across / spacing - offset + along / spacing  # in spacings, a line at every half
+        distance = place.sub_(place.floor()).sub_(0.5).abs_()
+        return distance.mul_(-spacing).add_(half_width + 0.5).clamp_(0, 1)
+
+    drawn = lines(rows, slope * columns, _uniform(count, 0.35 * height, 1.2 * height, generator))
+    upright = lines(columns, -slope * rows, _uniform(count, 0.4 * height, 2.0 * height, generator))
+    shown = _uniform(count, 0.0, 1.0, generator) < 0.5
+    return torch.maximum(ink, torch.maximum(drawn, upright.mul_(shown)).mul_(darkness))
+
+
+def _texture(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """Patterned paper: the wavy lines of a banknote or a cheque, or the mesh of a cloth, fainter than the pen."""
+    count, height, width = ink.shape
+    rows, columns = torch.arange(height)[:, None], torch.arange(width)[None]
+
+    def waves(least: float, most: float) -> Tensor:
+        turn = _uniform(count, 0.0, math.pi, generator)
+        pitch = 2 * math.pi / _uniform(count, least, most, generator)
+        sway = _uniform(count, 0.0, 3.0, generator) * torch.sin(
+            _uniform(count, 0.03, 0.15, generator) * columns + _uniform(count, 0.0, 6.3, generator)
+        )
+        return (pitch * (turn.cos() * columns + turn.sin() * rows) + sway).cos_()
+
+    first, second = waves(2.5, 9.0), waves(2.5, 9.0)
+    mesh = _uniform(count, 0.0, 1.0, generator) < 0.5
+    pattern = torch.where(mesh, first * second, torch.maximum(first, 0.7 * second) - 0.4)
+    return torch.maximum(ink, pattern.clamp_(0, 1) * (strength * _uniform(count, 0.15, 0.6, generator)))
+
+
+def _smudge(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """Blots and dirty patches, fainter than the pen."""
+    field = _field(len(ink), (6, 24), (ink.shape[1], ink.shape[2]), generator)
+    return torch.maximum(ink, (field * 5 - 3.8).clamp(0, 1) * (0.7 * strength))
+
+
+def _fading(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """A pale pen that presses unevenly: down to an eighth of full ink."""
+    level = 1 - 0.75 * strength
+    return (
+        ink
+        * level
+        * (1 - 0.5 * strength * _field(len(ink), (3, 10), (ink.shape[1], ink.shape[2]), generator))
+    )
+
+
+def _light(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """Light that falls off across the paper, in a line and in a curve."""
+    count = len(picture)
+    rows, columns = _plane(picture)
+    across, down = _uniform(count, -1.0, 1.0, generator), _uniform(count, -0.5, 0.5, generator)
+    curve = _uniform(count, -0.5, 0.5, generator)
+    darker = 0.35 * strength
+    level = 1 - 0.3 * strength - darker * (across * columns + curve * columns * columns)
+    return picture * (level - darker * down * rows)
+
+
+def _shadow(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """The soft edge of a shadow somewhere across the paper."""
+    count = len(picture)
+    rows, columns = _plane(picture)
+    tilt, where = _uniform(count, -0.3, 0.3, generator), _uniform(count, -0.9, 0.9, generator)
+    side = torch.where(_uniform(count, -1.0, 1.0, generator) > 0, 1.0, -1.0)
+    steepness = side * _uniform(count, 2.0, 20.0, generator)
+    shade = (steepness * (columns - where) + steepness * tilt * rows).sigmoid_()
+    return picture * shade.mul_(-0.5 * strength).add_(1)
+
+
+@cache
+def _cosines(length: int) -> Float[Tensor, "n n"]:
+    """The orthonormal discrete cosine transform, DCT-II (Ahmed et al. 1974): one wave in each row."""
+    wave, place = torch.arange(length)[:, None], torch.arange(length) + 0.5
+    waves = torch.cos(math.pi / length * wave * place) * math.sqrt(2 / length)
+    waves[0] = 1 / math.sqrt(length)
+    return waves
+
+
+def _kept(length: int, share: Tensor, times: int) -> Float[Tensor, "b n"]:
+    """What is left of each wave after every pixel was mixed with its two neighbours `times` times.
+
+    `share` is what the two give together. At the edges a picture goes on as in a mirror.
+    """
+    lost = 1 - torch.cos(math.pi / length * torch.arange(length))
+    return (1 - share[:, :, 0] * lost) ** times
+
+
+def _softness(picture: Tensor, blur: Tensor, motion: Tensor, generator: torch.Generator) -> Tensor:
+    """Out of focus, up to a standard deviation of about 1.4 pixels; and a hand that moved, along one axis.
+
+    Both act on the waves of which a picture is made, which four small matrix products take apart and put together.
+    """
+    count, height, width = picture.shape
+    across = _uniform(count, 0.0, 1.0, generator) < 0.6
+    blur, motion = 0.65 * blur, 0.6 * motion
+    down, along = _cosines(height), _cosines(width)
+    waves = down @ (picture @ along.T)
+    waves *= (_kept(height, blur, 3) * _kept(height, motion * ~across, 4))[:, :, None]
+    waves *= (_kept(width, blur, 3) * _kept(width, motion * across, 4))[:, None]
+    return down.T @ (waves @ along)
+
+
+@cache
+def _halving(length: int) -> Float[Tensor, "n n"]:
+    """The matrix that takes the means of pairs and stretches them to the old length again."""
+    pairs = math.ceil(length / 2)
+    means = F.one_hot(torch.arange(length) // 2, pairs).float()
+    place = ((torch.arange(length) + 0.5) * pairs / length - 0.5).clamp(0, pairs - 1)[:, None]
+    return (1 - (place - torch.arange(pairs)).abs()).clamp(min=0) @ (means / means.sum(0)).T
+
+
+def _pixelation(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """A number that was small in the frame: half the resolution, mixed in by strength."""
+    coarse = _halving(picture.shape[1]) @ (picture @ _halving(picture.shape[2]).T)
+    return torch.lerp(picture, coarse, strength)
+
+
+@cache
+def _noise_bank(size: int = 1 << 20) -> Float[Tensor, " n"]:
+    """Normal noise, made once: taking a stretch of it is many times faster than drawing anew."""
+    return torch.randn(size, generator=torch.Generator().manual_seed(7))
+
+
+def _noise(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """The sensor's grain, and the coarser grain of the paper."""
+    count, height, width = picture.shape
+    bank = _noise_bank()
+    starts: Int[Tensor, " b"] = torch.randint(len(bank) - height * width, (count,), generator=generator)
+    grain = bank.unfold(0, height * width, 1)[starts].reshape(picture.shape)
+    paper = _field(count, (height // 3, width // 3), (height, width), generator).sub_(0.5)
+    grain *= 0.12 * strength * _uniform(count, 0.0, 1.0, generator)
+    return paper.mul_(0.25 * strength * _uniform(count, 0.0, 1.0, generator)).add_(grain).add_(picture)
+
+
+def _inversion(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """Light ink on dark paper."""
+    return 1 - picture
+
+
+_ON_PAPER: list[tuple[tuple[str, ...], Callable[..., Tensor]]] = [
+    (("rules",), _rules),
+    (("texture",), _texture),
+    (("smudge",), _smudge),
+    (("fading",), _fading),
+]
+_IN_CAMERA: list[tuple[tuple[str, ...], Callable[..., Tensor]]] = [
+    (("light",), _light),
+    (("shadow",), _shadow),
+    (("blur", "motion"), _softness),
+    (("pixelation",), _pixelation),
+    (("noise",), _noise),
+    (("inversion",), _inversion),
+]
+"""Which effects a change brings about: from pictures (b, h, w), their strengths (b, 1, 1) and randomness to changed pictures."""
+
+
+def _extents(strength: Tensor, spans: Tensor, width: int, generator: torch.Generator) -> Float[Tensor, "b 2"]:
+    """Where the picture begins and ends: somewhere outside the number when the effect is on, else at the canvas's sides."""
+    margin = 2 + 28 * torch.rand(len(spans), 2, generator=generator)
+    whole = torch.tensor([0.0, float(width)])
+    cut = torch.stack(
+        [(spans[:, 0] - margin[:, 0]).clamp(min=0), (spans[:, 1] + margin[:, 1]).clamp(max=width)], 1
+    )
+    return torch.where(strength[:, None] > 0, cut, whole)

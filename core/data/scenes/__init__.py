@@ -1,0 +1,1 @@
+"""Synthetic camera frames, with and without a number."""

@@ -1,0 +1,1 @@
+"""Opens pictures and documents of every kind as plain arrays."""

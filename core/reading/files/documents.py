@@ -1,0 +1,50 @@
+"""A file's bytes in, the pictures of its pages out: photos, scans of several pages, and PDF documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from core.reading.files.heic import is_heic, open_heic
+from core.reading.files.pdf import is_pdf, pdf_pages
+from core.reading.files.picture import as_rgb, open_bytes, page_count
+
+SUFFIXES: Final = (
+    ".png", ".jpg", ".jpeg", ".webp", ".heic", ".heif", ".tif", ".tiff", ".pdf", ".bmp", ".gif"
+)  # fmt: skip
+"""Of the files that can be read."""
+
+MOST_PAGES: Final = 50
+"""Of one file; those behind are left out, and `Page.of` tells it."""
+
+
+class Page(NamedTuple):
+    """One picture of a file."""
+
+    number: int
+    """Counted from 1."""
+    of: int
+    """How many the file has; more than `MOST_PAGES` of them are not read."""
+    picture: np.ndarray
+    """HWC uint8 RGB, upright."""
+
+
+def pages_from(data: bytes) -> Iterator[Page]:
+    """The pages of a file, one after the other, so that only one is in memory.
+
+    The kind is told by what the file holds, not by its name. Raises `PictureError`, at the first page or at a later
+    one, where it is empty, damaged, too large (before it is decoded) or something else than a picture.
+    """
+    if is_pdf(data):
+        count, pictures = pdf_pages(data, MOST_PAGES)
+        for number, picture in enumerate(pictures, start=1):
+            yield Page(number, count, picture)
+    elif is_heic(data):
+        yield Page(1, 1, as_rgb(open_heic(data)))
+    else:
+        image = open_bytes(data)
+        count = page_count(image)
+        for index in range(min(count, MOST_PAGES)):
+            yield Page(index + 1, count, as_rgb(image, index))

@@ -1,0 +1,1 @@
+"""Finds the numbers in a picture, and cuts each out as a strip."""

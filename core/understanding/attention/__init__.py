@@ -1,0 +1,1 @@
+"""Attention under question: heads, faithfulness, and what-if."""

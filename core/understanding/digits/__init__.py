@@ -1,0 +1,1 @@
+"""Digits under the glass: their classes, their neighbours, their doubtful labels."""

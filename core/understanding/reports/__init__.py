@@ -1,0 +1,1 @@
+"""Analysis of a checkpoint: its figures, sentences, contact sheet and report."""

@@ -1,0 +1,1 @@
+"""The model explained, step by step: the parts of these pages."""

@@ -1,0 +1,1 @@
+"""Models trained, compared and tuned: the parts of these pages."""

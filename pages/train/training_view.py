@@ -1,0 +1,169 @@
+"""A training's folder in; on the page: how far it is, its curves, and the same few canvases as they were read round by round."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from math import isfinite
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.config import RunSettings
+from core.reading.overlay import patches_picture, png
+from core.reading.palette import position_colour
+from core.training.progress import Progress, progress
+from core.training.store.recording import WATCHED
+from core.training.watch import Watched, load_watched, watched_rounds
+from pages.common import layout
+from pages.train.live_chart import live_chart
+
+_COLOURS: Final = {"clean": "#129390", "camera": "#d46b01", "mnist": "#6359d2"}
+_NAMES: Final = {"clean": "clean canvases", "camera": "camera-like canvases", "mnist": "MNIST digits"}
+
+
+def show_training(folder: Path, *, key: str, alive: bool) -> None:
+    """Everything of one training, as its files say it at this moment; time is left to one that is `alive`."""
+    now = progress(folder)
+    if now.settings is None or not now.step:
+        st.caption(
+            "It is getting ready: the digits are loaded, and simulated camera frames searched if the settings ask for them."
+        )
+        return
+    _figures(now, alive=alive)
+    st.progress(min(now.step / now.total, 1.0), text=f"step {now.step:,} of {now.total:,}")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        live_chart(_loss(now), key=f"{key}-loss", label="Loss by step")
+    with right:
+        if now.epochs:
+            live_chart(_scores(now), key=f"{key}-scores", label="Exact match by step")
+        else:
+            st.caption("Exact match on validation canvases follows after the first round.")
+    show_watched(folder, now.settings, key=key)
+
+
+def show_watched(folder: Path, settings: RunSettings, *, key: str) -> None:
+    """The same validation canvases after each round, with a slider through the rounds."""
+    rounds = watched_rounds(folder / WATCHED)
+    if not rounds:
+        return
+    st.subheader("What it reads, and where it looks", anchor=False)
+    chosen = rounds[-1]
+    if len(rounds) > 1:
+        newest = st.toggle("Follow the newest round", value=True, key=f"{key}-newest")
+        if not newest:
+            chosen = st.select_slider("Round", rounds, value=rounds[-1], key=f"{key}-round")
+    try:
+        watched = load_watched(folder / WATCHED, chosen)
+    except (OSError, ValueError, KeyError):
+        st.caption(f"Round {chosen} is not kept whole; choose another one.")
+        return
+    right = sum(text == truth for text, truth in zip(watched.texts, watched.truths, strict=True))
+    st.caption(
+        f"After round {chosen}: {right} of {len(watched.texts)} of these validation canvases are right. The upper half is clean ink, "
+        "the lower as a camera sees it. Colours show where the last layer looked for each digit."
+    )
+    columns = st.columns(2, gap="medium")
+    for row in range(len(watched.texts)):
+        with columns[row % 2]:
+            _one(watched, row, settings)
+
+
+def _one(watched: Watched, row: int, settings: RunSettings) -> None:
+    text, truth = watched.texts[row], watched.truths[row]
+    weights = {index: watched.attention[row, index].astype(np.float32) for index in range(len(text))}
+    strip = watched.strips[row].astype(np.float32) / 255
+    scale = 4 if strip.shape[1] >= 64 else 8
+    picture = patches_picture(strip, settings.model, weights, scale=scale)
+    st.image(png(picture), alt=f"A canvas with {truth or 'no number'}, and where the model looked.")
+    digits = "".join(
+        f'<b style="color:{position_colour(index)}">{digit}</b>' for index, digit in enumerate(text)
+    )
+    said = digits or "<i>no number</i>"
+    verdict = "right" if text == truth else f"wrong: it is {truth or 'no number'}"
+    st.html(
+        f'<p class="watched">{said} <small>{layout.percent(float(watched.probabilities[row]))} sure, {verdict}</small></p>'
+    )
+
+
+def _figures(now: Progress, *, alive: bool) -> None:
+    figures = {"Loss": f"{now.smoothed[-1]:.3f}" if now.smoothed else "–"}
+    for name, values in now.scores.items():
+        if name in _NAMES and isfinite(values[-1]):
+            figures[f"Exact match, {name}"] = f"{values[-1]:.1%}"
+    figures["Images a second"] = f"{now.images_per_second:,.0f}" if now.images_per_second else "–"
+    if alive:
+        figures["Time left"] = _spoken(now.seconds_left)
+    with st.container(horizontal=True, gap="large"):
+        for name, value in figures.items():
+            st.metric(name, value, width="content")
+
+
+def _loss(now: Progress) -> go.Figure:
+    figure = go.Figure()
+    for name, values, line, axis in (
+        ("each step", now.losses, {"color": "rgba(99, 89, 210, 0.3)", "width": 1}, "y"),
+        ("smoothed", now.smoothed, {"color": "#6359d2", "width": 2.5}, "y"),
+        ("learning rate", now.rates, {"color": "#7a6813", "width": 1.5, "dash": "dot"}, "y2"),
+    ):
+        figure.add_scatter(
+            x=now.steps,
+            y=values,
+            name=name,
+            yaxis=axis,
+            line=line,
+            hovertemplate="step %{x:,}: %{y:.3g}<extra>" + name + "</extra>",
+        )
+    figure.update_layout(
+        title_text="Loss",
+        xaxis_title_text="step",
+        yaxis={"type": "log"},
+        yaxis2={
+            "overlaying": "y",
+            "side": "right",
+            "showgrid": False,
+            "rangemode": "tozero",
+            "tickformat": "~e",
+            "automargin": True,
+            "nticks": 4,
+            "tickmode": "auto",  # not at the places of the loss, which are uneven
+        },
+    )
+    return figure
+
+
+def _scores(now: Progress) -> go.Figure:
+    figure = go.Figure()
+    for name, words in _NAMES.items():
+        if name in now.scores:
+            figure.add_scatter(
+                x=now.epoch_steps,
+                y=now.scores[name],
+                name=words,
+                mode="lines+markers",
+                line={"color": _COLOURS[name], "width": 2.5},
+                hovertemplate="step %{x:,}: %{y:.2%}<extra>" + words + "</extra>",
+            )
+    if now.best is not None:
+        place = now.epoch_steps[now.epochs.index(now.best)]
+        figure.add_vline(
+            x=place, line={"dash": "dot", "width": 1, "color": "#7a6813"}, annotation_text="kept"
+        )
+    figure.update_layout(title_text="Exact match", xaxis_title_text="step", yaxis_tickformat=".0%")
+    return figure
+
+
+def _spoken(seconds: float) -> str:
+    """A duration for people.
+
+    >>> [_spoken(seconds) for seconds in (4, 75, 4000)]
+    ['4 s', '1 min 15 s', '1 h 06 min']
+    """
+    whole = int(timedelta(seconds=seconds).total_seconds())
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"

@@ -1,0 +1,1 @@
+"""Data, attention and mistakes under the glass: the parts of these pages."""
