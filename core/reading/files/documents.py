@@ -1,4 +1,4 @@
-"""A file's bytes in, the pictures of its pages out: photos, scans of several pages, and PDF documents."""
+"""Opens photos, scans of several pages and PDF documents, and gives the picture of each page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from core.reading.files.heic import is_heic, open_heic
 from core.reading.files.pdf import is_pdf, pdf_pages
 from core.reading.files.picture import as_rgb, open_bytes, page_count
+from core.reading.files.sandbox import pages_elsewhere
 
 SUFFIXES: Final = (
     ".png", ".jpg", ".jpeg", ".webp", ".heic", ".heif", ".tif", ".tiff", ".pdf", ".bmp", ".gif"
@@ -34,11 +35,17 @@ class Page(NamedTuple):
 def pages_from(data: bytes) -> Iterator[Page]:
     """The pages of a file, one after the other, so that only one is in memory.
 
-    The kind is told by what the file holds, not by its name. Raises `PictureError`, at the first page or at a later
-    one, where it is empty, damaged, too large (before it is decoded) or something else than a picture.
+    The kind is told by what the file holds, not by its name. It is opened in a process with limits on time and memory.
+    Raises `PictureError`, at the first page or at a later one, where it is empty, damaged, too large (before it is
+    decoded), takes too long, or is something else than a picture.
     """
+    return (Page(*page) for page in pages_elsewhere(data, MOST_PAGES))
+
+
+def open_pages(data: bytes, most: int) -> Iterator[Page]:
+    """As `pages_from`, but in this process and without limits, and no more than `most` pages."""
     if is_pdf(data):
-        count, pictures = pdf_pages(data, MOST_PAGES)
+        count, pictures = pdf_pages(data, most)
         for number, picture in enumerate(pictures, start=1):
             yield Page(number, count, picture)
     elif is_heic(data):
@@ -46,5 +53,5 @@ def pages_from(data: bytes) -> Iterator[Page]:
     else:
         image = open_bytes(data)
         count = page_count(image)
-        for index in range(min(count, MOST_PAGES)):
+        for index in range(min(count, most)):
             yield Page(index + 1, count, as_rgb(image, index))

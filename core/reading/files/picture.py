@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,8 +14,8 @@ from PIL import Image, ImageOps
 SMALLEST_SIDE = 4
 LARGEST_SIDE = 16_384
 LARGEST_AREA = 64_000_000
-# Others (PostScript, for one) would start programs of this machine.
-_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM")
+# Those that are offered. Others would start programs of this machine (PostScript), or are decoded in Python, a second a megabyte (PPM).
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP")
 _OTHERS = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or an office document"),
@@ -25,6 +26,10 @@ _OTHERS = (
     (b"\x1a\x45\xdf\xa3", "a video"),
 )
 _FULL_RANGES = (1.0, 255.0, 4095.0, 65535.0)  # of floats, bytes, and 12 and 16 bits
+_SLACK = 0.05  # by which resampling leaves a range of floats
+_SMALLEST_COUNTED = 16  # floats up to here are not counted from 0 to 255
+_ORIENTATION = 0x0112  # of EXIF
+_BAND = 512  # rows
 
 Picture = np.ndarray | Image.Image
 """HW or HWC (1, 3 or 4 channels, RGB order) uint8 array, 0 to 255, or a PIL image of any mode."""
@@ -154,13 +159,16 @@ def _from_pil(picture: Image.Image, page: int) -> np.ndarray:
     try:
         picture.seek(page)
         check_size(picture.width, picture.height)  # from its header alone, before anything is decoded
-        picture = ImageOps.exif_transpose(picture)
+        if picture.getexif().get(_ORIENTATION, 1) != 1:
+            picture = ImageOps.exif_transpose(picture)
         if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
             return cv2.cvtColor(_to_uint8(np.asarray(picture)), cv2.COLOR_GRAY2RGB)
-        if picture.has_transparency_data:
-            return _on_paper(picture.convert("RGBA"))
-        return np.asarray(picture.convert("RGB"))
-    except PictureError:
+        if picture.mode == "La":  # which Pillow turns into LA alone
+            picture = picture.convert("LA")
+        if not picture.has_transparency_data:
+            return _assembled(picture, lambda band: band.convert("RGB"))
+        return _on_paper(picture)
+    except (PictureError, MemoryError):
         raise
     except Exception as error:  # decoders raise what they like on a broken file
         raise PictureError(
@@ -169,25 +177,50 @@ def _from_pil(picture: Image.Image, page: int) -> np.ndarray:
 
 
 def _to_uint8(values: np.ndarray) -> np.ndarray:
-    """A wider range brought to 0-255: the narrowest usual one that holds the picture, so that a blank one stays blank."""
-    values = np.nan_to_num(values.astype(np.float32))
-    low, high = min(float(values.min()), 0.0), float(values.max())
-    full = next((full for full in _FULL_RANGES if high <= full), high)
+    """A wider range brought to 0-255: the narrowest usual one that holds the picture, so that a blank one stays blank.
+
+    Floats that no usual range fits (standardised, or 0 to 2) are brought from their own.
+    """
+    is_float = values.dtype.kind == "f"
+    values = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
+    low, high = float(values.min()), float(values.max())
+    if is_float and (low < -_SLACK or 1 + _SLACK < high < _SMALLEST_COUNTED):
+        full = max(high, low + 1e-6)
+    else:
+        low = min(low, 0.0) if not is_float else 0.0
+        full = next((full for full in _FULL_RANGES if high <= full * (1 + _SLACK * is_float)), high)
     return ((values - low) * (255 / (full - low))).clip(0, 255).astype(np.uint8)
 
 
-def _on_paper(rgba: Image.Image) -> np.ndarray:
-    """An RGBA picture with paper where it is transparent."""
-    background = Image.new("RGB", rgba.size, (_paper_under(np.asarray(rgba)),) * 3)
-    background.paste(rgba, mask=rgba.getchannel("A"))
-    return np.asarray(background)
+def _assembled(picture: Image.Image, change: Callable[[Image.Image], Image.Image]) -> np.ndarray:
+    """HWC uint8 RGB, made of one band of rows after the other, so that a large picture is not held several times."""
+    rgb = np.empty((picture.height, picture.width, 3), np.uint8)
+    for top in range(0, picture.height, _BAND):
+        box = (0, top, picture.width, min(top + _BAND, picture.height))
+        rgb[top : top + _BAND] = np.asarray(change(picture.crop(box)))
+    return rgb
+
+
+def _on_paper(picture: Image.Image) -> np.ndarray:
+    """A picture with paper where it is transparent."""
+    step = max(min(picture.size) // 256, 1)
+    few = picture.resize(
+        (-(-picture.width // step), -(-picture.height // step)), Image.Resampling.NEAREST
+    ).convert("RGBA")
+    level = _paper_under(np.asarray(few))
+
+    def laid_on_paper(band: Image.Image) -> Image.Image:
+        rgba = band.convert("RGBA")
+        paper = Image.new("RGB", band.size, (level,) * 3)
+        paper.paste(rgba, mask=rgba.getchannel("A"))
+        return paper
+
+    return _assembled(picture, laid_on_paper)
 
 
 def _paper_under(rgba: np.ndarray) -> int:
     """The gray level of the paper that belongs under an HWC uint8 RGBA picture."""
-    step = max(min(rgba.shape[:2]) // 256, 1)
-    some = rgba[::step, ::step]
-    drawn = some[..., :3].mean(axis=2)[some[..., 3] > 127]
+    drawn = rgba[..., :3].mean(axis=2)[rgba[..., 3] > 127]
     if not drawn.size:
         return 255
     usual = float(np.median(drawn))
