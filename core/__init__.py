@@ -13,5 +13,6 @@ model     NumberTransformer (encoder and decoder) reads a strip token by token; 
 reading   the digits, a calibrated probability for each, their boxes and the attention; or "no number here"
 overlay   the reading drawn over the picture
 
-Imports run one way: pages -> core.understanding -> core.reading, core.training -> core.model -> core.data -> core.vocab, core.config.
+Imports run one way: pages -> core.understanding -> core.reading, core.training -> core.model -> core.data -> core.vocab, core.config,
+core.files (written whole or not at all), core.process (is it alive).
 """

@@ -10,6 +10,8 @@ import psutil
 import pytest
 
 from core.config import CanvasSettings, ModelSettings, RunSettings, TrainingSettings
+from core.files import read_json, write_json
+from core.process import identity
 from core.training import jobs
 from core.training.progress import progress
 
@@ -56,9 +58,8 @@ def is_learning(job: jobs.Job) -> bool:
 
 
 def pid(job: jobs.Job) -> int:
-    process = jobs._process(job.folder)
-    assert process is not None
-    return process.pid
+    number: int = read_json(job.folder / "process.json")["pid"]
+    return number
 
 
 def test_a_training_runs_to_its_end_and_its_folder_holds_what_it_made() -> None:
@@ -128,8 +129,8 @@ def test_a_job_that_was_killed_says_so_and_another_process_with_its_number_is_no
     wait_until(lambda: jobs.find(job.id).state == "running", "its turn")
     jobs.kill(job.id)
     assert jobs.find(job.id).state == "killed"
-    jobs._write(job.folder / "state.json", {"state": "running"})
-    jobs._write(job.folder / "process.json", {"pid": os.getpid(), "created": 0.0})
+    write_json(job.folder / "state.json", {"state": "running"})
+    write_json(job.folder / "process.json", {**identity(), "ticks": 1})
     assert jobs.find(job.id).state == "died"
 
 

@@ -223,21 +223,6 @@ def test_a_damaged_cache_is_announced_and_replaced(
     assert load_mnist(cache).source == "cache"
 
 
-def test_an_interrupted_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-
-    def interrupted() -> None:
-        with module._whole_or_not_at_all(path) as file:
-            file.write(b"ne")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
-    assert path.read_bytes() == b"old"
-
-
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.setenv("NUMBERS_DATA", str(cache))
     assert load_mnist().source == "cache"

@@ -12,6 +12,7 @@ from core.commands.arguments import explained, mnist_or_sample, run_settings
 from core.commands.learning import Stop, finds_of, keep_memory
 from core.config import RunSettings
 from core.data.mnist import Mnist
+from core.files import write_text
 from core.model.checkpoint import Checkpoint, build, load_checkpoint, parameter_count
 from core.training.engine import BEST, Epoch, Step, check_folder, fit
 from core.training.store.recording import SETTINGS, Outcome, keep, provenance, recorded
@@ -62,7 +63,7 @@ def train(
     check_folder(folder, resume=resume)
     finds = finds_of(settings, mnist, folder) if settings.canvas.found_share else None
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / SETTINGS).write_text(settings.model_dump_json(indent=2), encoding="utf-8")
+    write_text(folder / SETTINGS, settings.model_dump_json(indent=2))
     run = _run(store, settings, mnist, folder, name, resume=resume) if store is not None else ""
     size = parameter_count(build(settings))
     source = "the bundled SAMPLE of MNIST" if mnist.is_sample else "all of MNIST"
@@ -113,7 +114,7 @@ def _run(store: Store, settings: RunSettings, mnist: Mnist, folder: Path, name: 
         store.go_on(run)
         return run
     run = store.begin(name, settings, {**provenance(settings, mnist), "folder": str(folder.absolute())})
-    path.write_text(run, encoding="utf-8")
+    write_text(path, run)
     return run
 
 

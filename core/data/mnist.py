@@ -20,13 +20,15 @@ import time
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, cast
 
 import numpy as np
 from jaxtyping import UInt8
+
+from core.files import whole
 
 Split = Literal["train", "validation", "test"]
 Progress = Callable[[float, str], None]
@@ -196,7 +198,7 @@ def write_sample(mnist: Mnist, path: Path) -> None:
         chosen = np.sort(np.concatenate([c[np.arange(per_class) * len(c) // per_class] for c in classes]))
         arrays[f"{name}_images"] = digits.images[chosen]
         arrays[f"{name}_labels"] = digits.labels[chosen]
-    with _whole_or_not_at_all(path) as file:
+    with whole(path) as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
@@ -262,26 +264,11 @@ def _keep(folder: Path, files: dict[str, Bytes]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in _MD5:
-            with _whole_or_not_at_all(folder / name) as file:
+            with whole(folder / name) as file:
                 file.write(files[name].data)
     except OSError as error:
         mend = "name a folder that can be written to in NUMBERS_DATA"
         warnings.warn(f"MNIST is not kept in {folder}: {error}; {mend}", stacklevel=3)
-
-
-@contextlib.contextmanager
-def _whole_or_not_at_all(path: Path) -> Iterator[IO[bytes]]:
-    # In the same folder, because a rename is atomic only within one file system.
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".unfinished-", delete=False) as file:
-        try:
-            yield file
-            file.close()
-            os.chmod(file.name, 0o644)  # temporary files are private; the cache may be shared
-            os.replace(file.name, path)
-        except BaseException:
-            file.close()
-            os.unlink(file.name)
-            raise
 
 
 def _from_torchvision(timeout_s: float, report: Progress) -> dict[str, Bytes]:

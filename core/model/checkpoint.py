@@ -5,9 +5,7 @@ The settings and what is known of the training are JSON in the file's header, so
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from core.config import RunSettings, SettingsError, validated
+from core.files import whole
 from core.model.digit_vit import DigitViT
 from core.model.number_transformer import NumberTransformer
 
@@ -80,24 +79,15 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]
     data = save(
         {name: tensor.detach().contiguous() for name, tensor in tensors.items()}, {"format": FORMAT, **header}
     )
-    scratch = path.with_name(
-        f".{path.name}.unfinished"
-    )  # always this name: what a killed save left is overwritten
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb") as file:
+        with whole(path) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
     except OSError as error:
         raise CheckpointError(
             f"could not save {path}: {error.strerror or error}; free some space or choose another folder "
             "(what was saved there before is unharmed)"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            scratch.unlink(missing_ok=True)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -19,11 +19,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-import psutil
 from filelock import FileLock, Timeout
 
+from core import process
+from core.files import read_json, write_json, write_text
 from core.training import lab
 
 State = Literal["queued", "running", "stopping", "finished", "stopped", "failed", "killed", "died"]
@@ -38,10 +39,11 @@ _ASKED, _PROCESS, _STATE, _OUTPUT = "job.json", "process.json", "state.json", "o
 _STOPPING = "stopping"
 # The process that starts the job ends at once, so that the job belongs to nobody and no dead child is left behind.
 _DETACH = """
-import json, psutil, subprocess, sys
+import json, subprocess, sys
+from core.process import identity
 with open(sys.argv[1], "ab") as out:
     job = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
-print(json.dumps({"pid": job.pid, "created": psutil.Process(job.pid).create_time()}))
+print(json.dumps(identity(job.pid)))
 job.returncode = 0
 """
 
@@ -92,13 +94,13 @@ def launch(command: Sequence[str], name: str, *, files: dict[str, str] | None = 
         home.mkdir(parents=True, exist_ok=True)
         folder = _new_folder(home, f"{created:%Y%m%d-%H%M%S}-{word}")
         for file, text in (files or {}).items():
-            (folder / file).write_text(text, encoding="utf-8")
+            write_text(folder / file, text)
         asked = {
             "name": name,
             "command": [part.replace("{folder}", str(folder)) for part in command],
             "created": created.timestamp(),
         }
-        _write(folder / _ASKED, asked)
+        write_json(folder / _ASKED, asked)
         _start(folder)
     except OSError as error:
         raise JobError(
@@ -127,24 +129,18 @@ def find(job_id: str) -> Job:
 def stop(job_id: str) -> None:
     """Ask it to end at its next whole step; what it learned is kept, and `resume` goes on from there."""
     job = find(job_id)
-    process = _process(job.folder)
-    if job.alive and process is not None:
+    known = _identity(job.folder)
+    if job.alive and known is not None:
         (job.folder / _STOPPING).touch()
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(signal.SIGTERM)
+        process.interrupt(known)
 
 
 def kill(job_id: str) -> None:
     """End it at once. A training goes on from its last saved state."""
     job = find(job_id)
-    process = _process(job.folder)
-    if process is not None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for child in process.children(recursive=True):
-                child.kill()
-            process.kill()
-            process.wait(10)
-        _write(job.folder / _STATE, {"state": "killed"})
+    known = _identity(job.folder)
+    if known is not None and process.kill(known):
+        write_json(job.folder / _STATE, {"state": "killed"})
 
 
 def resume(job_id: str) -> Job:
@@ -152,11 +148,11 @@ def resume(job_id: str) -> Job:
     job = find(job_id)
     if job.alive:
         raise JobError(f"{job.name!r} is still {job.state}; stop it first")
-    asked = _read(job.folder / _ASKED)
+    asked = read_json(job.folder / _ASKED)
     command = [part for part in asked["command"] if part != "--resume"]
     if (job.folder / lab.STATE).exists():
         command.append("--resume")
-    _write(job.folder / _ASKED, {**asked, "command": command})
+    write_json(job.folder / _ASKED, {**asked, "command": command})
     for gone in (_STATE, _STOPPING):
         (job.folder / gone).unlink(missing_ok=True)
     _start(job.folder)
@@ -165,24 +161,24 @@ def resume(job_id: str) -> Job:
 
 def work(folder: Path, run: Callable[[list[str]], int]) -> int:
     """What a job's process does: wait for its turn, `run` the command, say how it ended. Gives the command's exit status."""
-    asked = _read(folder / _ASKED)
+    asked = read_json(folder / _ASKED)
     signal.signal(signal.SIGTERM, _leave_queue)
-    _write(folder / _STATE, {"state": "queued"})
+    write_json(folder / _STATE, {"state": "queued"})
     try:
         turn = _turn(folder)
     except KeyboardInterrupt:
-        _write(folder / _STATE, {"state": "stopped"})
+        write_json(folder / _STATE, {"state": "stopped"})
         return 130
     with turn:
-        _write(folder / _STATE, {"state": "running"})
+        write_json(folder / _STATE, {"state": "running"})
         try:
             status = run(asked["command"])
         except BaseException as error:
-            _write(folder / _STATE, {"state": "failed", "message": f"{type(error).__name__}: {error}"})
+            write_json(folder / _STATE, {"state": "failed", "message": f"{type(error).__name__}: {error}"})
             raise
         state = {0: "finished", 130: "stopped"}.get(status, "failed")
         message = find(folder.name).last_lines(1) if state == "failed" else ""
-        _write(folder / _STATE, {"state": state, "message": message})
+        write_json(folder / _STATE, {"state": state, "message": message})
         return status
 
 
@@ -225,7 +221,7 @@ def _start(folder: Path) -> None:
     )
     if begun.returncode:
         raise JobError(f"the job's process did not start: {begun.stderr.strip().splitlines()[-1]}")
-    _write(folder / _PROCESS, json.loads(begun.stdout))
+    write_json(folder / _PROCESS, json.loads(begun.stdout))
 
 
 def _readable(folders: Sequence[Path]) -> Iterator[Job]:
@@ -235,11 +231,12 @@ def _readable(folders: Sequence[Path]) -> Iterator[Job]:
 
 
 def _job(folder: Path) -> Job:
-    asked = _read(folder / _ASKED)
-    process = _process(folder)  # before its state: it says how it ended, then ends
-    said = _read(folder / _STATE) if (folder / _STATE).exists() else {"state": "queued"}
+    asked = read_json(folder / _ASKED)
+    known = _identity(folder)
+    alive = known is not None and process.alive(known)  # before its state: it says how it ended, then ends
+    said = read_json(folder / _STATE) if (folder / _STATE).exists() else {"state": "queued"}
     state: State = next((known for known in get_args(State) if known == said.get("state")), "died")
-    if process is None and state in ALIVE:
+    if not alive and state in ALIVE:
         begun = (folder / _PROCESS).exists()
         state = "died" if begun else "queued"
     elif state in ALIVE and (folder / _STOPPING).exists():
@@ -255,23 +252,8 @@ def _job(folder: Path) -> Job:
     )
 
 
-def _process(folder: Path) -> psutil.Process | None:
-    """Its process, if that still lives; a number that another process has got since is not taken for it."""
-    try:
-        known = _read(folder / _PROCESS)
-        process = psutil.Process(known["pid"])
-        same = abs(process.create_time() - known["created"]) < 0.05
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except (OSError, ValueError, KeyError, psutil.Error):
-        return None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return values
-
-
-def _write(path: Path, values: dict[str, Any]) -> None:
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(json.dumps(values), encoding="utf-8")
-    scratch.replace(path)
+def _identity(folder: Path) -> process.Identity | None:
+    """Which process does it; None while none was noted."""
+    with contextlib.suppress(OSError, ValueError):
+        return read_json(folder / _PROCESS)
+    return None

@@ -14,6 +14,7 @@ from core.config import CanvasSettings
 from core.data.canvases.canvas import make_canvases
 from core.data.canvases.tiles import Tiles
 from core.data.strip import strip
+from core.files import whole
 from core.model.checkpoint import Model
 
 COUNT = 8
@@ -70,8 +71,7 @@ def watch(model: Model, tiles: Tiles, canvas: CanvasSettings) -> Watched:
 def save_watched(folder: Path, epoch: int, watched: Watched) -> None:
     """Keep it among the rounds in `folder`, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    scratch = folder / f".{epoch:04d}.unfinished"
-    with scratch.open("wb") as file:
+    with whole(folder / f"{epoch:04d}.npz") as file:
         np.savez_compressed(
             file,
             strips=watched.strips,
@@ -80,7 +80,6 @@ def save_watched(folder: Path, epoch: int, watched: Watched) -> None:
             probabilities=watched.probabilities,
             attention=watched.attention,
         )
-    scratch.replace(folder / f"{epoch:04d}.npz")
 
 
 def watched_rounds(folder: Path) -> list[int]:

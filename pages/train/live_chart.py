@@ -8,7 +8,6 @@ the installed package; the app serves it, so nothing is fetched from elsewhere.
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +15,7 @@ import plotly
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.files import whole
 from pages.common.charts import LAYOUT
 
 _SERVED: Final = Path(__file__).parents[2] / "static" / "plotly.min.js"
@@ -67,6 +67,5 @@ def _serve() -> None:
     source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     if not _SERVED.exists() or _SERVED.stat().st_size != source.stat().st_size:
         _SERVED.parent.mkdir(exist_ok=True)
-        scratch = _SERVED.with_suffix(".unfinished")
-        shutil.copyfile(source, scratch)
-        scratch.replace(_SERVED)
+        with whole(_SERVED) as file:
+            file.write(source.read_bytes())

@@ -17,6 +17,7 @@ from core.config import CanvasSettings
 from core.data.canvases.tiles import Finds
 from core.data.mnist import Digits
 from core.data.scenes.frame import CONDITIONS, EMPTY_KINDS, Frame, make_empty, make_frame
+from core.files import whole
 from core.reading.files.picture import as_gray
 from core.reading.find.crop import crop
 from core.reading.find.locate import Located, prepare
@@ -83,11 +84,9 @@ def _text_at(place: Located, frame: Frame) -> str | None:
 
 def save_finds(path: Path, finds: Finds) -> None:
     """Keep them beside a training, so that it goes on with the same ones."""
-    scratch = path.with_name(f".{path.name}")
     arrays = {name: getattr(finds, name).numpy() for name in ("extents", "labels", "lengths")}
-    with scratch.open("wb") as file:
+    with whole(path) as file:
         np.savez(file, pictures=(finds.pictures.numpy() * 255).round().astype(np.uint8), **arrays)
-    scratch.replace(path)
 
 
 def load_finds(path: Path) -> Finds:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.config import RunSettings, validated
+from core.files import whole, write_text
 from core.training import lab
 from core.training.store.tracking import Metric, Run, Store
 from core.training.sweeps.study import Sweep, trials
@@ -28,13 +29,11 @@ def pack(sweeps: Sequence[Sweep], store: Store, path: Path) -> int:
     """Write the file; gives how many runs it holds."""
     known = [(trial.run, trial.folder) for sweep in sweeps for trial in trials(sweep) if trial.run]
     runs = [_packed(store.run(run), folder, store) for run, folder in known]
-    scratch = path.with_suffix(".unfinished")
-    with zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.writestr(_RUNS, json.dumps(runs))
         for sweep in sweeps:
             for name in _KEPT:
                 archive.write(sweep.folder / name, f"sweeps/{sweep.folder.name}/{name}")
-    scratch.replace(path)
     return len(runs)
 
 
@@ -63,7 +62,7 @@ def unpack(path: Path, store: Store) -> Iterator[tuple[int, int]]:
             text = text.replace(before, now)  # the store gives its own names
         home = lab.root() / "sweeps" / folder
         home.mkdir(parents=True, exist_ok=True)
-        (home / name).write_text(text, encoding="utf-8")
+        write_text(home / name, text)
 
 
 def _packed(run: Run, folder: Path, store: Store) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
 from tqdm import tqdm
 
 from core.config import RunSettings
 from core.data.mnist import Mnist
+from core.files import write_text
 from core.model.checkpoint import build, parameter_count
+from core.process import machine
 from core.training.engine import BEST, Epoch, Step
 from core.training.store.tracking import Metric, Store, StoreError
 from core.training.watch import save_watched
@@ -117,7 +118,7 @@ def provenance(settings: RunSettings, mnist: Mnist) -> dict[str, str]:
         "seed": str(settings.training.seed),
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "numpy", "opencv-python-headless")},
-        "machine": f"{platform.machine()}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "machine": machine(),
         "system": platform.platform(),
         "command": " ".join(sys.argv[1:]),
     }
@@ -160,9 +161,7 @@ def _forget_from(path: Path, step: int) -> dict[str, float]:
                 kept.append(line)
                 for name, value in record.get("scores", {}).items():
                     best[name] = max(best.get(name, value), value)
-        scratch = path.with_suffix(".unfinished")
-        scratch.write_text("".join(kept), encoding="utf-8")
-        scratch.replace(path)
+        write_text(path, "".join(kept))
     return best
 
 

@@ -19,8 +19,8 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock
 
 from core.config import RunSettings
+from core.process import Identity, alive, identity
 from core.training import lab
-from core.training.owner import Owner, at_work, this_process
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -72,13 +72,13 @@ class Run:
     """A person's, and `about.*`: what was noted of code, data and machine."""
     note: str
     deleted: bool
-    owner: Owner | None = None
+    owner: Identity | None = None
     """The process that trains it, or did."""
 
     @property
     def died(self) -> bool:
         """Whether it is said to run, but its process is gone without a word. Asked of the system each time."""
-        return self.status == "running" and self.owner is not None and at_work(self.owner) is False
+        return self.status == "running" and self.owner is not None and alive(self.owner) is False
 
 
 class Store:
@@ -102,14 +102,14 @@ class Store:
             run_id: str = run.info.run_id
             params = [Param(key, str(value)) for key, value in flat.items()]
             tags = [RunTag(f"about.{key}", value) for key, value in about.items() if value]
-            tags.append(RunTag(_OWNER, json.dumps(this_process())))
+            tags.append(RunTag(_OWNER, json.dumps(identity())))
             self._client.log_batch(run_id, params=params, tags=tags)
         return run_id
 
     def go_on(self, run_id: str) -> None:
         """A stopped run is running again, in this process."""
         with self._explained():
-            self._client.set_tag(run_id, _OWNER, json.dumps(this_process()))
+            self._client.set_tag(run_id, _OWNER, json.dumps(identity()))
             if _OUTCOME in self._client.get_run(run_id).data.tags:
                 self._client.delete_tag(run_id, _OUTCOME)
             self._client.update_run(run_id, status="RUNNING")

@@ -28,11 +28,12 @@ from filelock import FileLock, Timeout
 from core.config import RunSettings, SettingsError, validated
 from core.data.canvases.tiles import Finds
 from core.data.mnist import Mnist
+from core.files import write_text
 from core.model.checkpoint import CheckpointError, build, load_checkpoint, parameter_count
+from core.process import alive, identity
 from core.training import lab
 from core.training.engine import BEST, Epoch, Step, TrainingDiverged, fit
 from core.training.lab import STATE
-from core.training.owner import at_work, this_process
 from core.training.store.recording import SETTINGS, Outcome, keep, provenance, recorded
 from core.training.store.tracking import Store
 from core.training.sweeps.file import Parameter, Plan, Value, read_plan
@@ -166,8 +167,8 @@ def begin(
         storage = storage or before.storage
     folder.mkdir(parents=True, exist_ok=True)
     about = {"name": name, "trials": total, "sample": sample, "storage": storage, "base": base.model_dump()}
-    _write(folder / _FILE, text)
-    _write(folder / _ABOUT, json.dumps(about, indent=2))
+    write_text(folder / _FILE, text)
+    write_text(folder / _ABOUT, json.dumps(about, indent=2))
     return Sweep(name, folder, text, plan, total, sample, storage)
 
 
@@ -267,7 +268,7 @@ def _run(
         if sweep.plan.grid and not _waiting(study):
             return  # the rest is in the hands of other machines
         trial = study.ask(_distributions(sweep.plan.settings.varied))
-        trial.set_user_attr("owner", this_process())
+        trial.set_user_attr("owner", identity())
         try:
             settings = sweep.plan.run_settings(trial.params)
         except SettingsError as error:
@@ -297,7 +298,7 @@ def _train(
     folder.mkdir(parents=True, exist_ok=True)
     resume = (folder / STATE).exists()
     before: dict[str, float] = trial.user_attrs.get("values", {}) if resume else {}
-    _write(folder / SETTINGS, settings.model_dump_json(indent=2))
+    write_text(folder / SETTINGS, settings.model_dump_json(indent=2))
     trial.set_user_attr("folder", folder.name)
     trial.set_user_attr("parameters", parameter_count(build(settings)))
     name = _begin_run(trial, sweep, settings, mnist, folder, store) if store is not None else ""
@@ -436,8 +437,8 @@ def _succeeded(trials: Sequence[optuna.trial.FrozenTrial]) -> set[int]:
 def _alive(trial: optuna.trial.FrozenTrial, sweep: Sweep) -> bool:
     owner = trial.user_attrs.get("owner")
     # Without one it was begun this very moment, perhaps on another machine.
-    alive = at_work(owner) if owner else None
-    return bool(sweep.storage) if alive is None else alive
+    known = alive(owner) if owner else None
+    return bool(sweep.storage) if known is None else known
 
 
 # Optuna
@@ -667,10 +668,3 @@ def _state(trial: optuna.trial.FrozenTrial, sweep: Sweep) -> State:
     if trial.state is TrialState.PRUNED:
         return "pruned"
     return "waiting" if trial.state is TrialState.WAITING else "failed"
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)

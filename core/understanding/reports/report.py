@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import plotly.graph_objects as go
 from plotly.io import to_html
 
 from core.data.mnist import Mnist
+from core.files import write_text
 from core.model.checkpoint import Checkpoint, load_checkpoint, parameter_count
 from core.reading.reader import Reader
 from core.understanding.reports import charts, sentences
@@ -228,17 +228,8 @@ def _check(folder: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    scratch = path.with_name(f".{path.name}.unfinished")
     with _told(path.parent):
-        try:
-            with scratch.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            scratch.replace(path)
-        finally:
-            with contextlib.suppress(OSError):
-                scratch.unlink(missing_ok=True)
+        write_text(path, text)
 
 
 @contextlib.contextmanager
