@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -32,7 +32,7 @@ class Page(NamedTuple):
     """HWC uint8 RGB, upright."""
 
 
-def pages_from(data: bytes) -> Iterator[Page]:
+def pages_from(data: bytes) -> Generator[Page, None, None]:
     """The pages of a file, one after the other, so that only one is in memory.
 
     The kind is told by what the file holds, not by its name. It is opened in a process with limits on time and memory.
