@@ -56,7 +56,7 @@ def test_the_canvases_are_those_of_the_settings_and_the_seed(app: AppTest, tiles
     for seed, changed in ((1, {}), (9, {"max_digits": 3, "empty_share": 0.5, "bend": 0.7})):
         app.number_input(key="canvases-seed").set_value(seed)
         settings = set_to(app, **changed)
-        expected = generator.texts(generator.canvases(tiles, settings, 24, seed))
+        expected = generator.canvases(tiles, settings, 24, seed).texts
         assert captions(app) == [text or "no number" for text in expected]
     (other,) = (button for button in app.button if button.label == "Other canvases")
     other.click().run()
@@ -67,7 +67,7 @@ def test_a_chosen_canvas_is_shown_with_its_text_and_effects(app: AppTest, tiles:
     app.number_input(key="canvases-seed").set_value(1)
     settings = set_to(app)
     made = generator.canvases(tiles, settings, 24, 1)
-    for index in (2, generator.texts(made).index("")):
+    for index in (2, made.texts.index("")):
         app.session_state["canvases-chosen"] = index
         app.run()
         large = next(part.proto.body for part in app.get("html") if "font-size:2.4rem" in part.proto.body)

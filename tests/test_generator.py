@@ -38,7 +38,7 @@ def test_canvases_that_need_searched_frames_are_refused(tiles: Tiles) -> None:
 
 
 def test_texts_and_effects_are_those_of_the_canvas(made: Canvases) -> None:
-    written = generator.texts(made)
+    written = made.texts
     assert [len(text) for text in written] == made.lengths.tolist() and "" in written
     effects = generator.met(made, 3)
     assert effects and all(made.strengths[3, EFFECTS.index(name)] == value for name, value in effects.items())
@@ -116,6 +116,6 @@ def test_the_file_holds_every_picture_and_its_truth(tiles: Tiles, made: Canvases
         for index, one in enumerate(labels["canvases"]):
             picture = np.asarray(Image.open(io.BytesIO(archive.read(one["file"]))))
             assert np.array_equal(picture, generator.pictures(made)[index])
-            assert one["text"] == generator.texts(made)[index]
+            assert one["text"] == made.texts[index]
             assert one["boxes"] == made.boxes[index, : len(one["text"])].int().tolist()
             assert one["effects"] == generator.met(made, index)

@@ -162,9 +162,9 @@ def test_plain_digits_are_read_from_the_middle_of_a_strip(
     model, seen = build(RUN), []
     read = model.read
 
-    def watched(strips: Tensor) -> Output:
+    def watched(strips: Tensor, *, with_weights: bool = False) -> Output:
         seen.append(strips)
-        return read(strips)
+        return read(strips, with_weights=with_weights)
 
     monkeypatch.setattr(model, "read", watched)
     digits = Digits(sample.test.images[:6], sample.test.labels[:6])

@@ -92,7 +92,7 @@ def evaluate(checkpoint: Checkpoint, mnist: Mnist, count: int, *, split: str = "
     digits = _digits(mnist, split)
     tiles = make_tiles(digits, unseen=True)
     canvas = checkpoint.settings.canvas
-    calibration = float(checkpoint.about.get("calibration", 1.0))
+    calibration = checkpoint.calibration
     results: dict[str, Scores] = {}
     for name, difficulty, empty in (
         ("clean", 0.0, 0.0),

@@ -39,7 +39,12 @@ class Checkpoint:
     """In evaluation mode."""
     settings: RunSettings
     about: dict[str, Any] = field(default_factory=dict)
-    """What the training noted: step, scores, `calibration` (the temperature of the probabilities), and the like."""
+    """What the training noted: step, scores, `calibration`, and the like."""
+
+    @property
+    def calibration(self) -> float:
+        """The temperature of the probabilities; 1 where the training noted none."""
+        return float(self.about.get("calibration", 1.0))
 
 
 def build(settings: RunSettings) -> Model:

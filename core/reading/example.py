@@ -43,8 +43,7 @@ def example(
     settings = _CANVAS.model_copy(update={name: value for name, value in told.items() if value is not None})
     canvases = make_canvases(tiles, settings, 1, seed)
     gray = (canvases.pictures[0, 0] * 255).byte().numpy()
-    text = "".join(map(str, canvases.labels[0, : int(canvases.lengths[0])].tolist()))
-    return Example(cv2.resize(gray, (640, 160), interpolation=cv2.INTER_CUBIC), text)
+    return Example(cv2.resize(gray, (640, 160), interpolation=cv2.INTER_CUBIC), canvases.texts[0])
 
 
 def example_sheet(tiles: Tiles, seed: int) -> Example:
@@ -66,8 +65,4 @@ def example_sheet(tiles: Tiles, seed: int) -> Example:
         ink = canvases.pictures[index, 0].numpy()
         sheet *= cv2.warpAffine(ink, turn, (width, height), flags=cv2.INTER_LINEAR, borderValue=1.0)
     sheet += chance.normal(0, 0.012, sheet.shape).astype(np.float32)
-    texts = (
-        "".join(map(str, label[:length].tolist()))
-        for label, length in zip(canvases.labels, canvases.lengths.tolist(), strict=True)
-    )
-    return Example((255 * sheet).clip(0, 255).astype(np.uint8), " ".join(texts))
+    return Example((255 * sheet).clip(0, 255).astype(np.uint8), " ".join(canvases.texts))

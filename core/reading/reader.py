@@ -58,7 +58,7 @@ class Reader:
         self.model.encoder.fold_norms()
         self.settings = checkpoint.settings
         self.about = checkpoint.about
-        self.calibration = float(checkpoint.about.get("calibration", 1.0))
+        self.calibration = checkpoint.calibration
 
     @classmethod
     def from_checkpoint(

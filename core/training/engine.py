@@ -32,7 +32,7 @@ from core.model.checkpoint import (
 from core.model.digit_vit import DigitViT
 from core.model.output import Output
 from core.training.lab import STATE
-from core.training.metrics import Readings, fit_calibration, read_canvases, read_digits, score
+from core.training.metrics import fit_calibration, joined, read_canvases, read_digits, score
 from core.training.watch import Watched, watch
 
 BEST = "best.safetensors"
@@ -311,7 +311,7 @@ def _validate(model: Model, settings: RunSettings, tiles: Tiles, mnist: Mnist, p
         digits = read_digits(model, mnist.split("validation"), settings.canvas)
         scores["mnist"] = score(digits).exact_match
         scores["score"] = (scores["mnist"] + scores["camera"] / 10) / 1.1
-    scores["calibration"] = fit_calibration(_joined(list(readings.values())))
+    scores["calibration"] = fit_calibration(joined(list(readings.values())))
     epoch = progress.step // settings.training.steps_per_epoch
     watched = watch(model, tiles, settings.canvas)
     return Epoch(epoch, progress.step, scores, scores["score"] > progress.best, progress.seconds, watched)
@@ -320,18 +320,6 @@ def _validate(model: Model, settings: RunSettings, tiles: Tiles, mnist: Mnist, p
 def at_difficulty(canvas: CanvasSettings, difficulty: float) -> CanvasSettings:
     """The same canvases at another difficulty, to measure on: MNIST's digits alone."""
     return canvas.model_copy(update={"difficulty": difficulty, "penned_share": 0.0})
-
-
-def _joined(parts: list[Readings]) -> Readings:
-    longest = max(part.tokens.shape[1] for part in parts)
-    return Readings(
-        [text for part in parts for text in part.texts],
-        [truth for part in parts for truth in part.truths],
-        torch.cat([F.pad(part.logits, (0, 0, 0, longest - part.logits.shape[1])) for part in parts]),
-        torch.cat(
-            [F.pad(part.tokens, (0, longest - part.tokens.shape[1]), value=vocab.PAD) for part in parts]
-        ),
-    )
 
 
 def _save_state(

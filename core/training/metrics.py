@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from core import vocab
@@ -34,6 +34,14 @@ class Readings:
     """Of each position up to the longest reading; undefined behind a reading's end."""
     tokens: Int[Tensor, "n q"]
     """What was read, PAD behind its end."""
+    attention: Float[Tensor, "n q rows columns"] | None = None
+    """Where the model looked for each digit, the mean over the heads of the last layer; 0 behind a reading's end. None where it was not asked for."""
+
+    @property
+    def right(self) -> Bool[Tensor, " n"]:
+        """Which were read without any error."""
+        pairs = zip(self.texts, self.truths, strict=True)
+        return torch.tensor([text == truth for text, truth in pairs], dtype=torch.bool)
 
     def probabilities(self, calibration: float = 1.0) -> Float[Tensor, " n"]:
         """Probability of each whole string with its logits divided by `calibration`."""
@@ -61,16 +69,8 @@ class Scores:
 
 def read_canvases(model: Model, tiles: Tiles, settings: CanvasSettings, count: int, seed: int) -> Readings:
     """`count` canvases, made from these tiles, read greedily."""
-    return read_strips(
-        model,
-        (
-            (strip(batch.pictures, batch.extents), _texts(batch.labels, batch.lengths))
-            for batch in (
-                make_canvases(tiles, settings, size, seed + index)
-                for index, size in enumerate(_batches(count))
-            )
-        ),
-    )
+    made = (make_canvases(tiles, settings, size, seed + index) for index, size in enumerate(_batches(count)))
+    return read_strips(model, ((strip(batch.pictures, batch.extents), batch.texts) for batch in made))
 
 
 def read_digits(model: Model, digits: Digits, settings: CanvasSettings) -> Readings:
@@ -97,27 +97,56 @@ def digit_strips(
         yield strip(F.pad(pictures, margins)), digits.labels[start : start + 500]
 
 
-def read_strips(model: Model, batches: Iterable[tuple[Float[Tensor, "b 1 h w"], list[str]]]) -> Readings:
-    """Batches of strips and what is written on them, read greedily."""
-    logits, tokens, truths = [], [], []
+def read_strips(
+    model: Model,
+    batches: Iterable[tuple[Float[Tensor, "b 1 h w"], list[str]]],
+    *,
+    with_attention: bool = False,
+) -> Readings:
+    """Batches of strips and what is written on them, read greedily. All that is scored or shown of many readings passes here."""
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        for strips, texts in batches:
-            output = model.read(strips)
-            logits.append(output.logits)
-            tokens.append(output.tokens)
-            truths += texts
+        parts = [_read(model, strips, truths, with_attention) for strips, truths in batches]
     model.train(was_training)
-    longest = max(batch.shape[1] for batch in tokens)
-    all_tokens = torch.cat([F.pad(batch, (0, longest - batch.shape[1]), value=vocab.PAD) for batch in tokens])
-    all_logits = torch.cat([F.pad(batch, (0, 0, 0, longest - batch.shape[1])) for batch in logits])
-    return Readings([vocab.text(row) for row in all_tokens.tolist()], truths, all_logits, all_tokens)
+    return joined(parts)
+
+
+def _read(
+    model: Model, strips: Float[Tensor, "b 1 h w"], truths: list[str], with_attention: bool
+) -> Readings:
+    output = model.read(strips, with_weights=with_attention)
+    texts = [vocab.text(row) for row in output.tokens.tolist()]
+    attention = None
+    if with_attention:
+        weights = output.attentions.cross[-1].mean(1).unflatten(-1, model.grid)
+        ends = torch.tensor([len(text) for text in texts])
+        behind = torch.arange(weights.shape[1]) >= ends[:, None]
+        attention = weights.masked_fill(behind[..., None, None], 0.0)
+    return Readings(texts, truths, output.logits, output.tokens, attention)
+
+
+def joined(parts: Sequence[Readings]) -> Readings:
+    """Several readings as one; with the attention if all of them have it."""
+    longest = max(part.tokens.shape[1] for part in parts)
+
+    def together(tensors: list[Tensor], value: int = 0) -> Tensor:
+        room = [[0, 0] * (one.ndim - 2) + [0, longest - one.shape[1]] for one in tensors]
+        return torch.cat([F.pad(one, pad, value=value) for one, pad in zip(tensors, room, strict=True)])
+
+    looked = [part.attention for part in parts if part.attention is not None]
+    return Readings(
+        [text for part in parts for text in part.texts],
+        [truth for part in parts for truth in part.truths],
+        together([part.logits for part in parts]),
+        together([part.tokens for part in parts], vocab.PAD),
+        together(looked) if len(looked) == len(parts) else None,
+    )
 
 
 def score(readings: Readings, calibration: float = 1.0) -> Scores:
     """All scores of these readings, their probabilities calibrated by the temperature given."""
-    right = torch.tensor([text == truth for text, truth in zip(readings.texts, readings.truths, strict=True)])
+    right = readings.right
     lengths = torch.tensor([len(truth) for truth in readings.truths])
     pairs = list(zip(readings.texts, readings.truths, strict=True))
     digits = int(lengths.sum())
@@ -159,9 +188,7 @@ def fit_calibration(readings: Readings) -> float:
 
     Fitted to whole strings, right or wrong, by golden-section search over its logarithm.
     """
-    right = torch.tensor(
-        [text == truth for text, truth in zip(readings.texts, readings.truths, strict=True)]
-    ).float()
+    right = readings.right.float()
 
     def surprise(log_temperature: float) -> float:
         claimed = readings.probabilities(math.exp(log_temperature)).clamp(1e-6, 1 - 1e-6)
@@ -179,9 +206,3 @@ def fit_calibration(readings: Readings) -> float:
 
 def _batches(count: int, size: int = 250) -> list[int]:
     return [size] * (count // size) + ([count % size] if count % size else [])
-
-
-def _texts(labels: Tensor, lengths: Tensor) -> list[str]:
-    return [
-        "".join(map(str, row[:length])) for row, length in zip(labels.tolist(), lengths.tolist(), strict=True)
-    ]

@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from core import vocab
 from core.config import CanvasSettings, RunSettings
 from core.data.canvases.canvas import Canvases, make_canvases
 from core.data.canvases.effects import EFFECTS
@@ -19,6 +18,7 @@ from core.data.canvases.tiles import digit_tiles
 from core.data.mnist import Digits
 from core.data.strip import fit, strip
 from core.model.checkpoint import Checkpoint
+from core.training.metrics import read_strips
 
 CLEAN, CAMERA = "clean", "camera"
 KINDS = (CLEAN, CAMERA, *EFFECTS)
@@ -98,11 +98,7 @@ def same_canvases(
         parts.append(make_canvases(tiles, plain, size, _SEED + number, strengths=strengths))
         kinds += [kind] * size
     pictures = torch.cat([part.pictures[:, 0] for part in parts])
-    truths = [
-        "".join(map(str, row[:length]))
-        for part in parts
-        for row, length in zip(part.labels.tolist(), part.lengths.tolist(), strict=True)
-    ]
+    truths = [text for part in parts for text in part.texts]
     return SameCanvases(
         (pictures * 255).round().to(torch.uint8).numpy(),
         torch.cat([part.extents for part in parts]).numpy(),
@@ -115,18 +111,10 @@ def same_canvases(
 def read_same(checkpoint: Checkpoint, canvases: SameCanvases) -> Answers:
     """Greedy readings. A model with strips of another size is shown the ink scaled to its own, as in a photo."""
     size = checkpoint.settings.canvas.height, checkpoint.settings.canvas.width
-    temperature = float(checkpoint.about.get("calibration", 1.0))
-    texts: list[str] = []
-    probabilities: list[float] = []
-    with torch.inference_mode():
-        for first in range(0, len(canvases.truths), _TOGETHER):
-            some = slice(first, first + _TOGETHER)
-            output = checkpoint.model.read(_strips(canvases, some, size))
-            texts += [vocab.text(row) for row in output.tokens.tolist()]
-            logs = (output.logits / temperature).log_softmax(-1)
-            picked = logs.gather(-1, output.tokens.clamp(max=vocab.EOS)[..., None])[..., 0]
-            probabilities += vocab.sequence_probability(picked, output.tokens).tolist()
-    return Answers(texts, probabilities)
+    parts = (slice(first, first + _TOGETHER) for first in range(0, len(canvases.truths), _TOGETHER))
+    batches = ((_strips(canvases, some, size), canvases.truths[some]) for some in parts)
+    readings = read_strips(checkpoint.model, batches)
+    return Answers(readings.texts, readings.probabilities(checkpoint.calibration).tolist())
 
 
 def _strips(canvases: SameCanvases, some: slice, size: tuple[int, int]) -> Tensor:

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float16, UInt8
 
-from core import vocab
 from core.config import CanvasSettings
 from core.data.canvases.canvas import make_canvases
 from core.data.canvases.tiles import Tiles
 from core.data.strip import strip
 from core.files import whole
 from core.model.checkpoint import Model
+from core.training.metrics import read_strips
 
 COUNT = 8
 _SEED = (1 << 31) + 99
@@ -43,28 +43,16 @@ def watch(model: Model, tiles: Tiles, canvas: CanvasSettings) -> Watched:
         for difficulty in (0.0, canvas.difficulty)
     ]
     strips = torch.cat([strip(half.pictures, half.extents) for half in halves])
-    truths = [
-        "".join(map(str, row[:length]))
-        for half in halves
-        for row, length in zip(half.labels.tolist(), half.lengths.tolist(), strict=True)
-    ]
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode():
-        output = model.read(strips, with_weights=True)
-    model.train(was_training)
-    texts = [vocab.text(row) for row in output.tokens.tolist()]
-    picked = output.logits.log_softmax(-1).gather(-1, output.tokens.clamp(max=vocab.EOS)[..., None])[..., 0]
-    weights = output.attentions.cross[-1].mean(1)
-    weights = weights[:, : max(map(len, texts))].unflatten(-1, model.grid)
-    for row, text in enumerate(texts):
-        weights[row, len(text) :] = 0
+    truths = [text for half in halves for text in half.texts]
+    readings = read_strips(model, [(strips, truths)], with_attention=True)
+    assert readings.attention is not None
+    longest = max(map(len, readings.texts))
     return Watched(
         (strips[:, 0] * 255).round().to(torch.uint8).numpy(),
         truths,
-        texts,
-        vocab.sequence_probability(picked, output.tokens).numpy(),
-        weights.numpy().astype(np.float16),
+        readings.texts,
+        readings.probabilities().numpy(),
+        readings.attention[:, :longest].numpy().astype(np.float16),
     )
 
 

@@ -75,14 +75,6 @@ def _seed(seed: int, number: int) -> int:
     return (seed * 65_537 + number) % _SEEDS
 
 
-def texts(made: Canvases) -> list[str]:
-    """What is written on each; "" where the answer is "nothing"."""
-    return [
-        "".join(map(str, row[:length]))
-        for row, length in zip(made.labels.tolist(), made.lengths.tolist(), strict=True)
-    ]
-
-
 def pictures(made: Canvases) -> UInt8[np.ndarray, "b h w"]:
     """Gray, as the camera saw them."""
     return (made.pictures[:, 0] * 255).round().to(torch.uint8).numpy()
@@ -241,7 +233,7 @@ def as_zip(tiles: Tiles, settings: CanvasSettings, count: int, seed: int, source
     truths: list[dict[str, Any]] = []
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # a PNG is packed already
         for made in batches(tiles, settings, count, seed):
-            for index, (picture, text) in enumerate(zip(pictures(made), texts(made), strict=True)):
+            for index, (picture, text) in enumerate(zip(pictures(made), made.texts, strict=True)):
                 name = f"{len(truths):05d}.png"
                 archive.writestr(name, png(picture))
                 boxes = made.boxes[index, : len(text)].int().tolist()

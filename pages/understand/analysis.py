@@ -18,7 +18,6 @@ from core.understanding.reports.analysis import (
     Piece,
     Seen,
     Split,
-    calibration_of,
     joined,
     plan,
     read_piece,
@@ -79,7 +78,7 @@ def analysed(reader: Reader, checkpoint: tuple[str, float], count: int, split: S
         if perf_counter() - begun > _AT_ONCE:
             bar.progress(number / len(pieces), f"Reading {count:,} canvases …")
         parts.append(_read(checkpoint, piece, made_of, reader))
-    result = _summarised(checkpoint, (count, seed), made_of, parts, calibration_of(_as_checkpoint(reader)))
+    result = _summarised(checkpoint, (count, seed), made_of, parts, reader.calibration)
     bar.empty()
     return result
 

@@ -116,7 +116,7 @@ def coloured(text: str) -> str:
 
 def show_one(made: Canvases, index: int) -> None:
     """One canvas from close by: its truth, its strip, what happened to it."""
-    text = generator.texts(made)[index]
+    text = made.texts[index]
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.image(
@@ -293,7 +293,7 @@ settings = ask()
 if settings is not None:
     stock(digits.mnist().checksum)  # here, where its spinner can be seen
     made = sheet(settings, seed, digits.mnist().checksum)
-    written = generator.texts(made)
+    written = made.texts
     chosen = st.session_state.get(_CHOSEN, 0)
 
     def pick(index: int) -> None:

@@ -37,6 +37,12 @@ class Canvases:
     strengths: Float[Tensor, "b k"]
     """Strength, 0 to 1, of each of `camera.EFFECTS`."""
 
+    @property
+    def texts(self) -> list[str]:
+        """What is written on each; "" where the answer is "nothing"."""
+        rows = zip(self.labels.tolist(), self.lengths.tolist(), strict=True)
+        return ["".join(map(str, row[:length])) for row, length in rows]
+
 
 def make_canvases(
     tiles: Tiles,

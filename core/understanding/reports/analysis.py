@@ -273,7 +273,7 @@ def analyse(
         tell(number / len(pieces), f"Reading {count:,} canvases …")
         parts.append(read_piece(checkpoint, tiles, piece))
     tell(1.0, "Counting …")
-    return summarised(joined(parts), calibration_of(checkpoint))
+    return summarised(joined(parts), checkpoint.calibration)
 
 
 def tiles_of(mnist: Mnist, split: Split) -> Tiles:
@@ -306,22 +306,18 @@ def read_piece(checkpoint: Checkpoint, tiles: Tiles, piece: Piece) -> Seen:
     canvases = make_canvases(tiles, plain, piece.size, piece.seed, strengths=_strengths(piece))
     # Bytes, so that what is kept and shown later is what was read.
     pictures = (canvases.pictures[:, 0] * 255).round().to(torch.uint8)
-    truths = [
-        "".join(map(str, row[:length]))
-        for row, length in zip(canvases.labels.tolist(), canvases.lengths.tolist(), strict=True)
-    ]
     strips = strip(pictures[:, None].float() / 255, canvases.extents)
-    readings = read_strips(checkpoint.model, [(strips, truths)])
+    readings = read_strips(checkpoint.model, [(strips, canvases.texts)])
     return Seen(
         [piece.kind] * piece.size,
         canvases.strengths.numpy(),
         pictures.numpy(),
         canvases.extents.numpy(),
         canvases.boxes.numpy(),
-        truths,
+        readings.truths,
         readings.texts,
         readings.probabilities().numpy(),
-        readings.probabilities(calibration_of(checkpoint)).numpy(),
+        readings.probabilities(checkpoint.calibration).numpy(),
     )
 
 
@@ -333,11 +329,6 @@ def joined(parts: Sequence[Seen]) -> Seen:
         rest = [getattr(part, name) for part in others]
         together[name] = sum(rest, value) if isinstance(value, list) else np.concatenate([value, *rest])
     return replace(first, **together)
-
-
-def calibration_of(checkpoint: Checkpoint) -> float:
-    """The temperature that its training noted."""
-    return float(checkpoint.about.get("calibration", 1.0))
 
 
 def summarised(seen: Seen, calibration: float) -> Analysis:
@@ -433,19 +424,19 @@ def attention_pictures(
     if not places:
         return []
     chosen = list(places)
-    with torch.inference_mode():
-        strips = strip(
-            torch.from_numpy(seen.pictures[chosen])[:, None].float() / 255,
-            torch.from_numpy(seen.extents[chosen]),
-        )
-        output = checkpoint.model.read(strips, with_weights=True)
-    grid = checkpoint.model.grid
-    cross = output.attentions.cross[-1].mean(1).numpy()
+    strips = strip(
+        torch.from_numpy(seen.pictures[chosen])[:, None].float() / 255,
+        torch.from_numpy(seen.extents[chosen]),
+    )
+    truths = [seen.truths[place] for place in chosen]
+    readings = read_strips(checkpoint.model, [(strips, truths)], with_attention=True)
+    assert readings.attention is not None
+    looked = readings.attention.numpy()
     return [
         patches_picture(
             strips[row, 0].numpy(),
             checkpoint.settings.model,
-            {step: cross[row, step].reshape(grid) for step in range(len(seen.texts[place]))},
+            {step: looked[row, step] for step in range(len(seen.texts[place]))},
             scale=scale,
         )
         for row, place in enumerate(chosen)
