@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 
 from core.__main__ import COMMANDS, main
+from core.commands.arguments import parse_with_settings
+from core.commands.train import Train
 from core.config import CanvasSettings, ModelSettings, RunSettings
 from core.model.checkpoint import Checkpoint, build, save_checkpoint
 from core.reading import Reader
@@ -200,11 +202,43 @@ def test_evaluate_prints_every_figure_as_a_table_and_as_json(
 
 
 @pytest.mark.parametrize("count", ["0", "-5", "many"])
-def test_evaluate_refuses_a_count_that_is_none(count: str, capsys: Output) -> None:
+@pytest.mark.parametrize("command", [["evaluate", "--count"], ["sweep", "file.yaml", "--trials"]])
+def test_a_count_that_is_none_is_refused_by_its_name(command: list[str], count: str, capsys: Output) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(["evaluate", "--count", count])
+        main([*command, count])
     assert stop.value.code == 2
-    assert "--count" in capsys.readouterr().err
+    assert command[-1] in capsys.readouterr().err
+
+
+def test_read_without_a_picture_is_refused_and_says_what_is_missing(capsys: Output) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["read"])
+    assert stop.value.code == 2
+    assert "name at least one picture" in capsys.readouterr().err
+
+
+def test_a_flag_that_is_misspelt_is_answered_with_the_one_that_exists(capsys: Output) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["read", "x.png", "--checkpont", "other.safetensors"])
+    assert stop.value.code == 2
+    assert "--checkpoint" in capsys.readouterr().err
+
+
+def test_train_takes_its_own_flags_beside_those_of_the_settings(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text('{"training": {"epochs": 3}}')
+    argv = ["--training.seed", "5", "--out", "runs/mine", "--config", str(path), "--resume", "--name", "mine"]
+    chosen, settings = parse_with_settings(Train, argv)
+    assert chosen == Train(out=Path("runs/mine"), name="mine", resume=True)
+    assert (settings.training.epochs, settings.training.seed) == (3, 5)
+
+
+def test_a_job_that_waits_for_its_turn_has_not_loaded_torch(root: Path) -> None:
+    code = "import sys; from core.commands import job; print('torch' in sys.modules)"
+    output = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    ).stdout
+    assert output == "False\n"
 
 
 def test_train_refuses_settings_that_cannot_work_in_one_line(tmp_path: Path, capsys: Output) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from core.commands.arguments import run_settings
+from core.commands.arguments import parse_with_settings
+from core.commands.train import Train
 from core.config import ANCESTOR_KEYS, PRESETS, RunSettings, SettingsError, load_settings, settings_from
 from core.model.checkpoint import build
 
@@ -199,7 +200,7 @@ def test_settings_are_frozen() -> None:
 def test_flags_override_the_file_which_overrides_the_preset(tmp_path: Path) -> None:
     path = str(file(tmp_path, {"training": {"batch_size": 7, "epochs": 3}}))
     argv = ["--preset", "digit", "--config", path, "--training.epochs", "2", "--model.kind", "digit"]
-    settings = run_settings(argv, "train")
+    _, settings = parse_with_settings(Train, argv)
     assert settings.training.epochs == 2  # a flag
     assert settings.training.batch_size == 7  # the file
     assert settings.canvas == PRESETS["digit"].canvas  # the preset
@@ -208,7 +209,7 @@ def test_flags_override_the_file_which_overrides_the_preset(tmp_path: Path) -> N
 
 def test_a_contradiction_in_the_flags_is_refused_like_one_in_a_file() -> None:
     with pytest.raises(SettingsError, match=r"dim \(96\) must be divisible by heads \(5\); try heads 4 or 6"):
-        run_settings(["--model.heads", "5"], "train")
+        parse_with_settings(Train, ["--model.heads", "5"])
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_a_flag_that_does_not_exist_is_refused_with_those_that_do(
     argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stop:
-        run_settings(argv, "train")
+        parse_with_settings(Train, argv)
     assert stop.value.code == 2
     assert {"--model.headz": "--model.heads", "--preset": "number-small", "--model.stem": "conv"}[
         argv[0]
@@ -241,9 +242,9 @@ def described(settings: BaseModel) -> list[tuple[str, str]]:
 def test_every_setting_has_one_line_that_reaches_the_help(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "100")  # wider, and the groups stand side by side
     with pytest.raises(SystemExit):
-        run_settings(["--help"], "train")
+        parse_with_settings(Train, ["--help"])
     shown = "".join(capsys.readouterr().out.split())
     settings = described(RunSettings())
     assert len(settings) > 30

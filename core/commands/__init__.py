@@ -1,1 +1,1 @@
-"""Arguments in, printed lines and an exit code out: one module for each command of `python -m core`."""
+"""The commands of `python -m core`, a module for each: a dataclass of its flags, which does the work when it is called."""

@@ -1,38 +1,97 @@
-"""Command-line arguments in, typed values out, with errors as one plain line."""
+"""The flags of a command as typed values, read from the command line."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import sys
-from collections.abc import Callable
+import inspect
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import tyro
+from tyro.conf import DisallowNone, FlagCreatePairsOff, arg
+from tyro.constructors import PrimitiveConstructorSpec
 
-from core.config import PRESETS, RunSettings, Settings, SettingsError, load_settings, validated
-from core.data.mnist import DataUnavailable, Mnist, fetch_mnist, load_sample
-from core.model.checkpoint import CheckpointError
-from core.training.engine import TrainingDiverged
-from core.training.store.tracking import StoreError
+from core.config import PRESETS, RunSettings, Settings, load_settings, validated
+
+Command = TypeVar("Command")
+
+Switch = Annotated[bool, FlagCreatePairsOff, arg(help_behavior_hint="")]
+"""A flag that is off unless it is named."""
 
 
-def run_settings(argv: list[str], program: str) -> RunSettings:
-    """Settings from `--preset NAME`, then `--config FILE`, then a flag for each single setting.
+def _whole(words: list[str]) -> int:
+    value = int(words[0])
+    if value < 1:
+        raise ValueError(f"{value} is too few; it must be at least 1")
+    return value
 
-    Raises `SettingsError`; exits with tyro's own message for a flag that does not exist.
+
+Count = Annotated[
+    int | None,
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="N",
+        instance_from_str=_whole,
+        is_instance=lambda value: value is None or isinstance(value, int),
+        str_from_instance=lambda value: [str(value)],
+    ),
+    arg(help_behavior_hint=""),
+]
+"""A whole number above 0, or as many as the flag's description says."""
+
+Preset = Annotated[
+    str,
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="{" + ",".join(PRESETS) + "}",
+        instance_from_str=lambda words: words[0],
+        is_instance=lambda value: isinstance(value, str),
+        str_from_instance=lambda value: [value],
+        choices=tuple(PRESETS),
+    ),
+]
+"""The name of ready settings."""
+
+OptionalPath = Annotated[Path | None, DisallowNone, arg(help_behavior_hint="")]
+"""A file or folder that may be left out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Base:
+    """What the settings are before single flags change them."""
+
+    preset: Preset = "number"
+    """settings to start from"""
+    config: OptionalPath = None
+    """a JSON file of settings, which change the preset's"""
+
+
+def parse(command: type[Command], argv: list[str], *, description: str | None = None) -> Command:
+    """The command with its flags; of `--help` and of what is no flag, tyro prints what there is and exits."""
+    about = inspect.cleandoc(description or command.__doc__ or "")
+    return tyro.cli(command, args=argv, prog=_program(command), description=about)
+
+
+def parse_with_settings(command: type[Command], argv: list[str]) -> tuple[Command, RunSettings]:
+    """The command, and settings from `--preset NAME`, then `--config FILE`, then a flag for each single setting.
+
+    Raises `SettingsError`.
     """
-    chooser = argparse.ArgumentParser(prog=f"python -m core {program}", add_help=False, allow_abbrev=False)
-    chooser.add_argument("--preset", choices=sorted(PRESETS), default=None)
-    chooser.add_argument("--config", type=Path, default=None)
-    chosen, flags = chooser.parse_known_args(argv)
-    base = PRESETS[chosen.preset or "number"]
-    if chosen.config is not None:
-        base = load_settings(chosen.config, base)
-    notes = f"--preset NAME starts from one of {', '.join(PRESETS)}; --config FILE from a JSON file; flags change single settings."
-    chosen_flags = tyro.cli(_flags(base), args=flags, prog=f"python -m core {program}", description=notes)
-    return validated(RunSettings, dataclasses.asdict(chosen_flags), source="these settings")
+    base, _ = tyro.cli(Base, args=argv, prog=_program(command), return_unknown_args=True, add_help=False)
+    settings = PRESETS[base.preset]
+    if base.config is not None:
+        settings = load_settings(base.config, settings)
+    annotated: Any = Annotated  # of types that are only known at run time
+    parts = {"base": Base, "command": command, "settings": _flags(settings)}
+    fields = [(name, annotated[part, arg(name="")]) for name, part in parts.items()]
+    together: Any = dataclasses.make_dataclass(command.__name__, fields)
+    chosen: Any = parse(together, argv, description=command.__doc__)
+    changed = dataclasses.asdict(chosen.settings)
+    return chosen.command, validated(RunSettings, changed, source="these settings")
+
+
+def _program(command: type) -> str:
+    return f"python -m core {command.__name__.lower()}"
 
 
 def _flags(settings: Settings) -> Any:
@@ -48,44 +107,8 @@ def _flags(settings: Settings) -> Any:
             fields.append((name, group, dataclasses.field(default_factory=group)))
         else:
             annotated: Any = Annotated  # of a type that is only known at run time
-            described = annotated[field.annotation, tyro.conf.arg(help=field.description)]
+            described = annotated[field.annotation, arg(help=field.description)]
             fields.append((name, described, dataclasses.field(default=value)))
     made = dataclasses.make_dataclass(type(settings).__name__, fields)
     made.__doc__ = type(settings).__doc__
     return made
-
-
-def mnist_or_sample(*, sample: bool = False) -> Mnist:
-    """All of MNIST, fetched if need be; where it cannot be had, the bundled sample, and a line that says so.
-
-    With `sample` the sample is what was asked for, and the network is left alone.
-    """
-    if sample:
-        return load_sample()
-    try:
-        return fetch_mnist(
-            progress=lambda share, what: print(f"\r{what} {share:4.0%} ", end="", file=sys.stderr)
-        )
-    except DataUnavailable as error:
-        print(f"{error}\nUsing the bundled sample instead: expect lower scores.", file=sys.stderr)
-        return load_sample()
-
-
-def whole(text: str) -> int:
-    """A whole number above 0, for argparse."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is too few; it must be at least 1")
-    return value
-
-
-def explained(command: Callable[[], int]) -> int:
-    """Run a command; an error of ours is printed as what it says, without a traceback, and so is Ctrl-C."""
-    try:
-        return command()
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
-    except (SettingsError, CheckpointError, DataUnavailable, TrainingDiverged, StoreError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1

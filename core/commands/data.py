@@ -1,20 +1,23 @@
-"""python -m core data: gets all 70,000 digits of MNIST, verifies them and keeps them."""
+"""python -m core data: all 70,000 digits of MNIST, fetched, verified and kept; and what other commands do where they cannot be had."""
 
 from __future__ import annotations
 
-import argparse
+import sys
+from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from core.commands.arguments import explained
-from core.data.mnist import default_folder, fetch_mnist
+from core.commands.arguments import parse
+from core.commands.errors import explained
+from core.data.mnist import DataUnavailable, Mnist, default_folder, fetch_mnist, load_sample
 
 
-def main(argv: list[str]) -> int:
-    """No options; `NUMBERS_DATA` names another folder."""
-    argparse.ArgumentParser(prog="python -m core data", description=__doc__).parse_args(argv)
+@dataclass(frozen=True)
+class Data:
+    """Gets all 70,000 digits of MNIST, verifies them and keeps them. NUMBERS_DATA names another folder for them."""
 
-    def command() -> int:
+    def __call__(self) -> int:
+        """Fetch with a bar."""
         with tqdm(total=100, unit="%", dynamic_ncols=True) as bar:
 
             def show(share: float, what: str) -> None:
@@ -22,9 +25,27 @@ def main(argv: list[str]) -> int:
                 bar.update(max(round(100 * share) - bar.n, 0))
 
             mnist = fetch_mnist(progress=show)
-        print(
-            f"{len(mnist.train):,} + {len(mnist.test):,} digits from {mnist.source}, verified, in {default_folder()}"
-        )
+        digits = f"{len(mnist.train):,} + {len(mnist.test):,} digits"
+        print(f"{digits} from {mnist.source}, verified, in {default_folder()}")
         return 0
 
-    return explained(command)
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    return explained(parse(Data, argv))
+
+
+def mnist_or_sample(*, sample: bool = False) -> Mnist:
+    """All of MNIST, fetched if need be; where it cannot be had, the bundled sample, and a line that says so.
+
+    With `sample` the sample is what was asked for, and the network is left alone.
+    """
+    if sample:
+        return load_sample()
+    try:
+        return fetch_mnist(
+            progress=lambda share, what: print(f"\r{what} {share:4.0%} ", end="", file=sys.stderr)
+        )
+    except DataUnavailable as error:
+        print(f"{error}\nUsing the bundled sample instead: expect lower scores.", file=sys.stderr)
+        return load_sample()

@@ -1,17 +1,21 @@
-"""python -m core evaluate: a checkpoint in, its scores on canvases of test digits and on MNIST's test set out."""
+"""python -m core evaluate: the scores of a checkpoint, how far its attention can be believed, or a report of both."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from tqdm import tqdm
+from tyro.conf import Positional, arg
 
-from core.commands.arguments import explained, mnist_or_sample, whole
+from core.commands.arguments import Count, OptionalPath, Switch, parse
+from core.commands.data import mnist_or_sample
+from core.commands.errors import explained
 from core.data.canvases.tiles import make_tiles
 from core.data.mnist import Digits, Mnist
 from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint, parameter_count
@@ -26,61 +30,82 @@ SEED = 3 << 30
 """Test canvases follow from this seed, one more for each batch of them."""
 
 
-def main(argv: list[str]) -> int:
-    """`[CHECKPOINT] [--count N] [--split test|validation] [--sample] [--attention] [--report DIR] [--json]`."""
-    parser = argparse.ArgumentParser(prog="python -m core evaluate", description=__doc__)
-    parser.add_argument("checkpoint", type=Path, nargs="?", default=BUNDLED / "number.safetensors")
-    parser.add_argument(
-        "--count", type=whole, help="canvases of each kind (default 10,000; 1,000 with --attention)"
-    )
-    parser.add_argument(
-        "--split", choices=("test", "validation"), default="test", help="whose digits (default test)"
-    )
-    parser.add_argument("--sample", action="store_true", help="the bundled sample of MNIST; no network")
-    parser.add_argument(
-        "--attention", action="store_true", help="how far attention maps can be believed, on 1,000 canvases"
-    )
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write all of it there as one HTML file")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    chosen = parser.parse_args(argv)
+@dataclass(frozen=True)
+class Evaluate:
+    """Scores a checkpoint on canvases of test digits, and a digit model on MNIST's test set, too."""
 
-    def command() -> int:
-        checkpoint = load_checkpoint(chosen.checkpoint)
-        if chosen.attention:
-            return _attention(checkpoint, chosen)
-        if chosen.report is not None:
-            return _report(chosen)
-        results = evaluate(
-            checkpoint, mnist_or_sample(sample=chosen.sample), chosen.count or 10_000, split=chosen.split
-        )
-        if chosen.json:
+    checkpoint: Annotated[Positional[Path], arg(help_behavior_hint="")] = BUNDLED / "number.safetensors"
+    """the checkpoint; the bundled number model if none is named"""
+    count: Count = None
+    """canvases of each kind (default: 10,000; 1,000 with --attention)"""
+    split: Literal["test", "validation"] = "test"
+    """whose digits"""
+    sample: Switch = False
+    """use the bundled sample of MNIST, without the network"""
+    attention: Switch = False
+    """measure how far attention maps can be believed"""
+    report: OptionalPath = None
+    """write all of it into this folder, as one HTML file"""
+    json: Switch = False
+    """print JSON instead of a table"""
+
+    def __call__(self) -> int:
+        """Measure and print."""
+        checkpoint = load_checkpoint(self.checkpoint)
+        if self.attention:
+            return self._attention(checkpoint)
+        if self.report is not None:
+            return self._report(self.report)
+        mnist = mnist_or_sample(sample=self.sample)
+        results = evaluate(checkpoint, mnist, self.count or 10_000, split=self.split)
+        if self.json:
             print(json.dumps({name: asdict(scores) for name, scores in results.items()}, indent=2))
         else:
-            print(f"{chosen.checkpoint}: {parameter_count(checkpoint.model):,} parameters")
+            print(f"{self.checkpoint}: {parameter_count(checkpoint.model):,} parameters")
             print(*_table(results), sep="\n")
         return 0
 
-    return explained(command)
+    def _report(self, folder: Path) -> int:
+        """Write report.html and report.json."""
+        mnist = mnist_or_sample(sample=self.sample)
+        with _percent() as show:
+            report = write_report(
+                self.checkpoint, mnist, self.count or 10_000, folder, split=self.split, progress=show
+            )
+        if self.json:
+            print(json.dumps(report.to_dict(), indent=2))
+        else:
+            print(*(f"{figure.label}: {figure.value}" for figure in figures(report.analysis)), sep="\n")
+            print(f"written: {folder / HTML} and {folder / JSON}")
+        return 0
+
+    def _attention(self, checkpoint: Checkpoint) -> int:
+        """Print the table of faithfulness, on camera-like canvases and on cluttered ones."""
+        digits = _digits(mnist_or_sample(sample=self.sample), self.split)
+        reader = Reader(checkpoint)
+        count = self.count or 1000
+        results = {}
+        for name, cluttered in (("camera-like", False), ("cluttered", True)):
+            with _percent(name) as show:
+                results[name] = measure(reader, digits, count, SEED, cluttered=cluttered, progress=show)
+        if self.json:
+            print(
+                json.dumps({name: [asdict(row) for row in rows] for name, rows in results.items()}, indent=2)
+            )
+            return 0
+        kind = f"{count:,} canvases of {self.split} digits of each kind"
+        print(f"{self.checkpoint}: {kind}; curves on the first {min(count, 50)}")
+        for name, rows in results.items():
+            print(f"{name:<18}{'pointing':>10}{'inside':>10}{'deletion':>10}{'insertion':>11}")
+            for row in rows:
+                within = f"{row.pointing:>10.2%}{row.inside:>10.2%}"
+                print(f"{row.name:<18}{within}{row.deletion:>10.3f}{row.insertion:>11.3f}")
+        return 0
 
 
-def _report(chosen: argparse.Namespace) -> int:
-    """Write report.html and report.json."""
-    with tqdm(total=100, unit="%", disable=None, leave=False) as bar:
-
-        def show(share: float, what: str) -> None:
-            bar.set_description(what)
-            bar.update(round(100 * share) - bar.n)
-
-        report = write_report(
-            chosen.checkpoint, mnist_or_sample(sample=chosen.sample), chosen.count or 10_000, chosen.report,
-            split=chosen.split, progress=show,
-        )  # fmt: skip
-    if chosen.json:
-        print(json.dumps(report.to_dict(), indent=2))
-    else:
-        print(*(f"{figure.label}: {figure.value}" for figure in figures(report.analysis)), sep="\n")
-        print(f"written: {chosen.report / HTML} and {chosen.report / JSON}")
-    return 0
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    return explained(parse(Evaluate, argv))
 
 
 def evaluate(checkpoint: Checkpoint, mnist: Mnist, count: int, *, split: str = "test") -> dict[str, Scores]:
@@ -112,32 +137,16 @@ def _digits(mnist: Mnist, split: str) -> Digits:
     return mnist.split("test" if split == "test" else "validation")
 
 
-def _attention(checkpoint: Checkpoint, chosen: argparse.Namespace) -> int:
-    """The table of faithfulness, on camera-like canvases and on cluttered ones."""
-    digits = _digits(mnist_or_sample(sample=chosen.sample), chosen.split)
-    reader = Reader(checkpoint)
-    count = chosen.count or 1000
-    results = {}
-    for name, cluttered in (("camera-like", False), ("cluttered", True)):
-        with tqdm(total=count, desc=name, disable=None, unit="canvas") as bar:
+@contextmanager
+def _percent(what: str = "") -> Iterator[Callable[..., None]]:
+    """A bar that is told what share is done, and of what."""
+    with tqdm(total=100, desc=what, unit="%", disable=None, leave=False) as bar:
 
-            def show(done: float, bar: Any = bar) -> None:
-                bar.update(round(done * count) - bar.n)
+        def show(share: float, now: str = what) -> None:
+            bar.set_description(now, refresh=False)
+            bar.update(round(100 * share) - bar.n)
 
-            results[name] = measure(reader, digits, count, SEED, cluttered=cluttered, progress=show)
-    if chosen.json:
-        print(json.dumps({name: [asdict(row) for row in rows] for name, rows in results.items()}, indent=2))
-        return 0
-    print(
-        f"{chosen.checkpoint}: {count:,} canvases of {chosen.split} digits of each kind; curves on the first {min(count, 50)}"
-    )
-    for name, rows in results.items():
-        print(f"{name:<18}{'pointing':>10}{'inside':>10}{'deletion':>10}{'insertion':>11}")
-        for row in rows:
-            print(
-                f"{row.name:<18}{row.pointing:>10.2%}{row.inside:>10.2%}{row.deletion:>10.3f}{row.insertion:>11.3f}"
-            )
-    return 0
+        yield show
 
 
 def _table(results: dict[str, Scores]) -> list[str]:

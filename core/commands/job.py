@@ -1,23 +1,34 @@
-"""python -m core job: the folder of a job in; it waits its turn, runs, and says in the folder how it ended."""
+"""python -m core job: a job's folder, worked through; the app starts this."""
 
 from __future__ import annotations
 
-import argparse
-from importlib import import_module
+from dataclasses import dataclass
 from pathlib import Path
 
+from tyro.conf import Positional
+
+from core.commands.arguments import parse
 from core.training.jobs import work
 
 
+@dataclass(frozen=True)
+class Job:
+    """Waits for the turn of a job, does what its folder asks for, and says in the folder how it ended."""
+
+    folder: Positional[Path]
+    """of the job, as the app made it"""
+
+    def __call__(self) -> int:
+        """Wait and run."""
+        return work(self.folder.absolute(), _run)
+
+
 def main(argv: list[str]) -> int:
-    """`FOLDER`, as `core.training.jobs.launch` made it."""
-    parser = argparse.ArgumentParser(prog="python -m core job", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
-    return work(parser.parse_args(argv).folder.absolute(), _run)
+    """Run the command."""
+    return parse(Job, argv)()
 
 
 def _run(command: list[str]) -> int:
-    status: int = import_module(f"core.commands.{command[0]}").main(
-        command[1:]
-    )  # late: who waits needs no torch
-    return status
+    from core.__main__ import main as run
+
+    return run(command)

@@ -1,15 +1,18 @@
-"""python -m core read: files and folders of pictures in, every number on them and its probability out."""
+"""python -m core read: every number in pictures, documents and folders of them."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from core.commands.arguments import explained
+from tyro.conf import Positional, arg
+
+from core.commands.arguments import OptionalPath, Switch, parse
+from core.commands.errors import explained
 from core.reading import PictureError, Reader, Reading
 from core.reading.files.documents import MOST_PAGES, SUFFIXES, Page, pages_from
 from core.reading.files.picture import file_bytes
@@ -19,65 +22,61 @@ _AT_ONCE: Final = 64  # pictures that are read together
 _BYTES_AT_ONCE: Final = 30_000_000
 
 
-def main(argv: list[str]) -> int:
-    """`PATH [PATH ...] [--json] [--single] [--checkpoint FILE]`; 1 where a file could not be read, and its name on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m core read", description=__doc__)
-    parser.add_argument(
-        "paths",
-        type=Path,
-        nargs="+",
-        metavar="path",
-        help=f"pictures, scans, PDF documents, and folders of them ({' '.join(SUFFIXES)})",
-    )
-    parser.add_argument(
-        "--single", action="store_true", help="each picture is of one number, cropped to it or nearly so"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="a line of JSON for each page: file, page, size and readings"
-    )
-    parser.add_argument(
-        "--checkpoint", type=Path, default=None, help="a checkpoint other than the bundled one"
-    )
-    chosen = parser.parse_args(argv)
+@dataclass(frozen=True)
+class Read:
+    """Reads every number in pictures, and says how sure it is of each.
 
-    def command() -> int:
-        reader = Reader.from_checkpoint(chosen.checkpoint)
-        show = _as_json if chosen.json else _as_text
+    What cannot be read is named on standard error, and the exit status is 1 then.
+    """
+
+    paths: Annotated[Positional[tuple[Path, ...]], arg(metavar="PATH [PATH ...]", help_behavior_hint="")]
+    """pictures, scans, PDF documents, and folders of them"""
+    single: Switch = False
+    """each picture is of one number, cropped to it or nearly so"""
+    json: Switch = False
+    """print a line of JSON for each page: file, page, size and readings"""
+    checkpoint: OptionalPath = None
+    """a checkpoint other than the bundled one"""
+
+    def __post_init__(self) -> None:
+        if not self.paths:
+            raise ValueError("name at least one picture, document or folder")
+
+    def __call__(self) -> int:
+        """Read many pictures at a time."""
+        reader = Reader.from_checkpoint(self.checkpoint)
         waiting: list[tuple[Path, Page]] = []
-        troubles = []
-        for found in _pages(chosen.paths):
+        troubles = False
+        for found in _pages(self.paths):
             if isinstance(found, str):
-                troubles.append(found)
+                troubles = True
                 print(f"error: {found}", file=sys.stderr)
                 continue
             waiting.append(found)
             if len(waiting) == _AT_ONCE or sum(page.picture.size for _, page in waiting) > _BYTES_AT_ONCE:
-                _read(reader, waiting, single=chosen.single, show=show)
+                self._read(reader, waiting)
                 waiting = []
-        _read(reader, waiting, single=chosen.single, show=show)
+        self._read(reader, waiting)
         return 1 if troubles else 0
 
-    return explained(command)
+    def _read(self, reader: Reader, pages: list[tuple[Path, Page]]) -> None:
+        """Read these pages together and print what they say."""
+        pictures = (page.picture for _, page in pages)
+        if self.single:
+            found = [[reading] if reading.text else [] for reading in reader.read_each(pictures)]
+        else:
+            found = reader.read_many(pictures)
+        show = _as_json if self.json else _as_text
+        for (path, page), readings in zip(pages, found, strict=True):
+            print(show(path, page, readings))
 
 
-def _read(
-    reader: Reader,
-    pages: list[tuple[Path, Page]],
-    *,
-    single: bool,
-    show: Callable[[Path, Page, list[Reading]], str],
-) -> None:
-    """Read these pages together and print what they say."""
-    pictures = (page.picture for _, page in pages)
-    if single:
-        found = [[reading] if reading.text else [] for reading in reader.read_each(pictures)]
-    else:
-        found = reader.read_many(pictures)
-    for (path, page), readings in zip(pages, found, strict=True):
-        print(show(path, page, readings))
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    return explained(parse(Read, argv))
 
 
-def _pages(paths: list[Path]) -> Iterator[tuple[Path, Page] | str]:
+def _pages(paths: Sequence[Path]) -> Iterator[tuple[Path, Page] | str]:
     """Every page of every file; where there is none, what is wrong with the file and the mend."""
     for path in _files(paths):
         if path.is_dir():
@@ -93,7 +92,7 @@ def _pages(paths: list[Path]) -> Iterator[tuple[Path, Page] | str]:
             yield f"{path}: {error}"
 
 
-def _files(paths: list[Path]) -> Iterator[Path]:
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
     """Files as they are, folders as the pictures anywhere in them, sorted by name; a folder without any as itself."""
     for path in paths:
         files = [path]

@@ -1,78 +1,78 @@
-"""python -m core sweep: a sweep file in, a trained trial for each of its combinations out, each a run in the store."""
+"""python -m core sweep: a training for each combination of a sweep file, each a run in the store."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from tqdm import tqdm
+from tyro.conf import Positional, arg
 
-from core.commands.arguments import explained, mnist_or_sample, whole
+from core.commands.arguments import Count, Preset, Switch, parse
+from core.commands.data import mnist_or_sample
+from core.commands.errors import explained
 from core.commands.learning import Stop, finds_of, keep_memory
 from core.config import PRESETS, RunSettings, SettingsError
 from core.data.canvases.tiles import Finds
 from core.data.mnist import Mnist
 from core.training.engine import Epoch, Step
 from core.training.store.tracking import Store, StoreError
-from core.training.sweeps import file
+from core.training.sweeps import file, study
 from core.training.sweeps.file import PRESET
-from core.training.sweeps.study import Sweep, SweepError, Trial, begin, open_sweep, run, trials
+from core.training.sweeps.study import SweepError
 
 
-def main(argv: list[str]) -> int:
-    """`FILE` or `FOLDER`, `--name`, `--trials`, `--preset`, `--storage`, `--sample`, `--untracked`. The same command goes on with a sweep that was interrupted."""
-    parser = argparse.ArgumentParser(
-        prog="python -m core sweep",
-        description=file.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "file",
-        type=Path,
-        metavar="FILE",
-        help="the sweep file, YAML or JSON; or the folder of a sweep that is to go on",
-    )
-    parser.add_argument(
-        "--name",
-        default="",
-        help="what the sweep is called (default: as the file says, or the file's own name)",
-    )
-    parser.add_argument(
-        "--trials",
-        type=whole,
-        default=None,
-        help="how many, for methods random and bayes (default: run_cap of the file, or 20)",
-    )
-    parser.add_argument(
-        "--preset",
-        choices=sorted(PRESETS),
-        default=PRESET,
-        help=f"what the parameters leave out (default: {PRESET})",
-    )
-    parser.add_argument(
-        "--storage",
-        default="",
-        metavar="URL",
-        help="a database that several machines share (default: a journal in the sweep's folder)",
-    )
-    parser.add_argument("--sample", action="store_true", help="train on the bundled sample of MNIST")
-    parser.add_argument("--untracked", action="store_true", help="record no runs in the run store")
-    chosen = parser.parse_args(argv)
+@dataclass(frozen=True)
+class Sweep:
+    # Its description is the module's on sweep files.
+    file: Positional[Path]
+    """the sweep file, YAML or JSON; or the folder of a sweep that is to go on"""
+    name: Annotated[str, arg(help_behavior_hint="(default: as the file says, or the file's own name)")] = ""
+    """what the sweep is called"""
+    trials: Count = None
+    """how many, for methods random and bayes (default: run_cap of the file, or 20)"""
+    preset: Preset = PRESET
+    """what the parameters leave out"""
+    storage: Annotated[
+        str, arg(metavar="URL", help_behavior_hint="(default: a journal in the sweep's folder)")
+    ] = ""
+    """a database that several machines share"""
+    sample: Switch = False
+    """train on the bundled sample of MNIST"""
+    untracked: Switch = False
+    """record no runs in the run store"""
 
-    def command() -> int:
-        sweep = _begun(chosen)
+    def __call__(self) -> int:
+        """Begin or go on."""
+        sweep = self._begun()
         mnist = mnist_or_sample(sample=sweep.sample)
         try:
-            return sweep_trials(sweep, mnist, None if chosen.untracked else Store())
+            return sweep_trials(sweep, mnist, None if self.untracked else Store())
         except StoreError as error:
             raise SweepError(f"{error}; the same command goes on then") from error
 
-    return explained(command)
+    def _begun(self) -> study.Sweep:
+        """A new sweep, or the one to go on with."""
+        if self.file.is_dir():
+            known = study.open_sweep(self.file)
+            return study.begin(
+                known.text, known.name, known.plan.base, trials=self.trials, sample=known.sample
+            )
+        text = _text(self.file)
+        name = self.name or file.name_in(text) or self.file.stem
+        base = PRESETS[self.preset]
+        return study.begin(text, name, base, trials=self.trials, sample=self.sample, storage=self.storage)
 
 
-def sweep_trials(sweep: Sweep, mnist: Mnist, store: Store | None) -> int:
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    return explained(parse(Sweep, argv, description=file.__doc__))
+
+
+def sweep_trials(sweep: study.Sweep, mnist: Mnist, store: Store | None) -> int:
     """Train what is left of a sweep, and say of each trial how it went. Ctrl-C saves at the next step."""
     keep_memory()
     print(
@@ -90,7 +90,7 @@ def sweep_trials(sweep: Sweep, mnist: Mnist, store: Store | None) -> int:
 
     with (
         Stop() as stopping,
-        contextlib.closing(run(sweep, mnist, store, search)) as records,
+        contextlib.closing(study.run(sweep, mnist, store, search)) as records,
         tqdm(unit="step", dynamic_ncols=True, leave=False) as bar,
     ):
         for trial, record in records:
@@ -111,25 +111,9 @@ def sweep_trials(sweep: Sweep, mnist: Mnist, store: Store | None) -> int:
     return _said(sweep)
 
 
-def _begun(chosen: argparse.Namespace) -> Sweep:
-    """A new sweep, or the one to go on with."""
-    if chosen.file.is_dir():
-        known = open_sweep(chosen.file)
-        return begin(known.text, known.name, known.plan.base, trials=chosen.trials, sample=known.sample)
-    text = _text(chosen.file)
-    return begin(
-        text,
-        chosen.name or file.name_in(text) or chosen.file.stem,
-        PRESETS[chosen.preset],
-        trials=chosen.trials,
-        sample=chosen.sample,
-        storage=chosen.storage,
-    )
-
-
-def _said(sweep: Sweep) -> int:
+def _said(sweep: study.Sweep) -> int:
     """What came of it; a sweep without any finished trial is a failure."""
-    best = sweep.best(trials(sweep))
+    best = sweep.best(study.trials(sweep))
     if best is None:
         print(f"no trial was finished; see why above, and mend {sweep.folder / 'sweep.yaml'}")
         return 1
@@ -137,7 +121,7 @@ def _said(sweep: Sweep) -> int:
     return 0
 
 
-def _line(trial: Trial, sweep: Sweep) -> str:
+def _line(trial: study.Trial, sweep: study.Sweep) -> str:
     chosen = ", ".join(f"{name} {_short(value)}" for name, value in trial.params.items())
     line = f"trial {trial.number}: {chosen}"
     if trial.state == "failed":

@@ -1,14 +1,18 @@
-"""python -m core train: settings in, a folder with the best checkpoint and a log, and a run in the store out."""
+"""python -m core train: a training with a progress bar, its folder and its run in the store."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from tqdm import tqdm
+from tyro.conf import arg
 
-from core.commands.arguments import explained, mnist_or_sample, run_settings
+from core.commands.arguments import OptionalPath, Switch, parse_with_settings
+from core.commands.data import mnist_or_sample
+from core.commands.errors import explained
 from core.commands.learning import Stop, finds_of, keep_memory
 from core.config import RunSettings
 from core.data.mnist import Mnist
@@ -22,28 +26,42 @@ RUN = "run.txt"
 """In a run's folder: its name in the store."""
 
 
+@dataclass(frozen=True)
+class Train:
+    """Trains a model: into a folder with its best checkpoint and a log, and as a run in the run store.
+
+    The settings are those of a preset, changed by a JSON file, changed by single flags.
+    """
+
+    out: Path = Path("runs/latest")
+    """the folder of this training"""
+    name: Annotated[str, arg(help_behavior_hint="(default: the folder's)")] = ""
+    """what the run is called in the run store"""
+    untracked: Switch = False
+    """record no run in the run store"""
+    start: OptionalPath = None
+    """a checkpoint whose weights to begin with, instead of random ones"""
+    resume: Switch = False
+    """go on with the training in that folder from where it stopped"""
+    sample: Switch = False
+    """train on the bundled sample of MNIST, without the network"""
+
+    def __call__(self, settings: RunSettings) -> int:
+        """Gather what the training needs, and train."""
+        start = load_checkpoint(self.start) if self.start is not None else None
+        mnist = mnist_or_sample(sample=self.sample)
+        store = None if self.untracked else Store()
+        return train(
+            settings, mnist, self.out, self.name or self.out.name, store, start=start, resume=self.resume
+        )
+
+
 def main(argv: list[str]) -> int:
-    """`--out FOLDER` (default runs/latest), `--name NAME` (in the run store), `--untracked` (in no store), `--start CHECKPOINT` (its weights,
-    not random ones), `--resume`, `--sample`, `--preset`, `--config`, and a flag for each setting."""
-    chooser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    chooser.add_argument("--out", type=Path, default=Path("runs/latest"))
-    chooser.add_argument("--name", default="")
-    chooser.add_argument("--untracked", action="store_true")
-    chooser.add_argument("--start", type=Path, default=None)
-    chooser.add_argument("--resume", action="store_true")
-    chooser.add_argument("--sample", action="store_true")
-    chosen, rest = chooser.parse_known_args(argv)
+    """Run the command."""
 
     def command() -> int:
-        settings = run_settings(
-            rest,
-            "train [--out FOLDER] [--name NAME] [--untracked] [--start CHECKPOINT] [--resume] [--sample]",
-        )
-        start = load_checkpoint(chosen.start) if chosen.start is not None else None
-        mnist = mnist_or_sample(sample=chosen.sample)
-        store = None if chosen.untracked else Store()
-        name = chosen.name or chosen.out.name
-        return train(settings, mnist, chosen.out, name, store, start=start, resume=chosen.resume)
+        chosen, settings = parse_with_settings(Train, argv)
+        return chosen(settings)
 
     return explained(command)
 
