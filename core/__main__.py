@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from importlib import import_module
+
+from core.commands.run import run
 
 COMMANDS = {
     "data": "get MNIST, verify it and keep it",
@@ -17,7 +17,7 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; its exit code is 0 when all went well, 1 when something was wrong, 2 when it was not understood."""
+    """Run one command; its exit status is 0 when all went well, 1 when something was wrong, 2 when it was not understood."""
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help"):
         lines = "\n".join(f"  {name:<10}{purpose}" for name, purpose in COMMANDS.items())
@@ -26,9 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments[0] not in COMMANDS:
         print(f"unknown command {arguments[0]!r}; the commands are {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
-    # Each command in its own module, imported late: `--help` should not wait for torch.
-    command: Callable[[list[str]], int] = import_module(f"core.commands.{arguments[0]}").main
-    return command(arguments[1:])
+    return run(arguments[0], arguments[1:])
 
 
 if __name__ == "__main__":

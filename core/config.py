@@ -9,8 +9,10 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from core.errors import PlainError
 
-class SettingsError(ValueError):
+
+class SettingsError(PlainError, ValueError):
     """A setting that cannot work; the message names the field, the value and the mend."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import tyro
 from tyro.conf import DisallowNone, FlagCreatePairsOff, arg
@@ -39,17 +39,10 @@ Count = Annotated[
 ]
 """A whole number above 0, or as many as the flag's description says."""
 
-Preset = Annotated[
-    str,
-    PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="{" + ",".join(PRESETS) + "}",
-        instance_from_str=lambda words: words[0],
-        is_instance=lambda value: isinstance(value, str),
-        str_from_instance=lambda value: [value],
-        choices=tuple(PRESETS),
-    ),
-]
+if TYPE_CHECKING:
+    Preset = str
+else:
+    Preset = Literal[tuple(PRESETS)]
 """The name of ready settings."""
 
 OptionalPath = Annotated[Path | None, DisallowNone, arg(help_behavior_hint="")]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from tqdm import tqdm
 
 from core.commands.arguments import parse
-from core.commands.errors import explained
 from core.data.mnist import DataUnavailable, Mnist, default_folder, fetch_mnist, load_sample
 
 
@@ -32,7 +31,7 @@ class Data:
 
 def main(argv: list[str]) -> int:
     """Run the command."""
-    return explained(parse(Data, argv))
+    return parse(Data, argv)()
 
 
 def mnist_or_sample(*, sample: bool = False) -> Mnist:

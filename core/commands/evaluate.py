@@ -15,7 +15,6 @@ from tyro.conf import Positional, arg
 
 from core.commands.arguments import Count, OptionalPath, Switch, parse
 from core.commands.data import mnist_or_sample
-from core.commands.errors import explained
 from core.data.canvases.tiles import make_tiles
 from core.data.mnist import Digits, Mnist
 from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint, parameter_count
@@ -105,7 +104,7 @@ class Evaluate:
 
 def main(argv: list[str]) -> int:
     """Run the command."""
-    return explained(parse(Evaluate, argv))
+    return parse(Evaluate, argv)()
 
 
 def evaluate(checkpoint: Checkpoint, mnist: Mnist, count: int, *, split: str = "test") -> dict[str, Scores]:

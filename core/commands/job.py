@@ -8,6 +8,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from core.commands.arguments import parse
+from core.commands.run import run
 from core.training.jobs import work
 
 
@@ -29,6 +30,4 @@ def main(argv: list[str]) -> int:
 
 
 def _run(command: list[str]) -> int:
-    from core.__main__ import main as run
-
-    return run(command)
+    return run(command[0], command[1:])

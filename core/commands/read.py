@@ -12,7 +12,6 @@ from typing import Annotated, Final
 from tyro.conf import Positional, arg
 
 from core.commands.arguments import OptionalPath, Switch, parse
-from core.commands.errors import explained
 from core.reading import PictureError, Reader, Reading
 from core.reading.files.documents import MOST_PAGES, SUFFIXES, Page, pages_from
 from core.reading.files.picture import file_bytes
@@ -73,7 +72,7 @@ class Read:
 
 def main(argv: list[str]) -> int:
     """Run the command."""
-    return explained(parse(Read, argv))
+    return parse(Read, argv)()
 
 
 def _pages(paths: Sequence[Path]) -> Iterator[tuple[Path, Page] | str]:

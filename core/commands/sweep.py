@@ -13,7 +13,6 @@ from tyro.conf import Positional, arg
 
 from core.commands.arguments import Count, Preset, Switch, parse
 from core.commands.data import mnist_or_sample
-from core.commands.errors import explained
 from core.commands.learning import Stop, finds_of, keep_memory
 from core.config import PRESETS, RunSettings, SettingsError
 from core.data.canvases.tiles import Finds
@@ -69,7 +68,7 @@ class Sweep:
 
 def main(argv: list[str]) -> int:
     """Run the command."""
-    return explained(parse(Sweep, argv, description=file.__doc__))
+    return parse(Sweep, argv, description=file.__doc__)()
 
 
 def sweep_trials(sweep: study.Sweep, mnist: Mnist, store: Store | None) -> int:

@@ -12,7 +12,6 @@ from tyro.conf import arg
 
 from core.commands.arguments import OptionalPath, Switch, parse_with_settings
 from core.commands.data import mnist_or_sample
-from core.commands.errors import explained
 from core.commands.learning import Stop, finds_of, keep_memory
 from core.config import RunSettings
 from core.data.mnist import Mnist
@@ -58,12 +57,8 @@ class Train:
 
 def main(argv: list[str]) -> int:
     """Run the command."""
-
-    def command() -> int:
-        chosen, settings = parse_with_settings(Train, argv)
-        return chosen(settings)
-
-    return explained(command)
+    chosen, settings = parse_with_settings(Train, argv)
+    return chosen(settings)
 
 
 def train(

@@ -28,6 +28,7 @@ from typing import IO, Literal, cast
 import numpy as np
 from jaxtyping import UInt8
 
+from core.errors import PlainError
 from core.files import whole
 
 Split = Literal["train", "validation", "test"]
@@ -55,7 +56,7 @@ _INNER = "mnist/data/mnist.pkl.gz"
 _INNER_SHA256 = "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416"
 
 
-class DataUnavailable(RuntimeError):
+class DataUnavailable(PlainError):
     """MNIST could not be had; the message has one line for each source: why it failed, and the mend."""
 
 

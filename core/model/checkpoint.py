@@ -16,6 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from core.config import RunSettings, SettingsError, validated
+from core.errors import PlainError
 from core.files import whole
 from core.model.digit_vit import DigitViT
 from core.model.number_transformer import NumberTransformer
@@ -27,7 +28,7 @@ BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"
 Model = NumberTransformer | DigitViT
 
 
-class CheckpointError(Exception):
+class CheckpointError(PlainError):
     """A checkpoint that cannot be read or written; the message names the file and the mend."""
 
 

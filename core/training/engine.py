@@ -20,6 +20,7 @@ from core.data.canvases.canvas import Canvases, make_canvases
 from core.data.canvases.tiles import Finds, Tiles, make_tiles
 from core.data.mnist import Mnist
 from core.data.strip import strip
+from core.errors import PlainError
 from core.model.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -41,7 +42,7 @@ BEST = "best.safetensors"
 _VALIDATION_SEED = 1 << 31  # training takes its seeds from below
 
 
-class TrainingDiverged(Exception):
+class TrainingDiverged(PlainError):
     """The loss is no longer a number; what was kept as the best so far is unharmed."""
 
 

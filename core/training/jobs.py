@@ -24,6 +24,7 @@ from typing import Literal, get_args
 from filelock import FileLock, Timeout
 
 from core import process
+from core.errors import PlainError
 from core.files import read_json, write_json, write_text
 from core.training import lab
 
@@ -48,7 +49,7 @@ job.returncode = 0
 """
 
 
-class JobError(Exception):
+class JobError(PlainError):
     """A job that cannot be started, or done with as was asked; the message says why, and what to do."""
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.errors import PlainError
+
 GUIDE = Path(__file__).resolve().parents[2] / "notebooks" / "vision_transformer_step_by_step.ipynb"
 """The notebook that comes with the repository."""
 
@@ -17,7 +19,7 @@ _HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*$")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class NotebookError(Exception):
+class NotebookError(PlainError):
     """A notebook that cannot be shown; the message names the file and the mend."""
 
 

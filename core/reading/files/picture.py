@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from core.errors import PlainError
+
 SMALLEST_SIDE = 4
 LARGEST_SIDE = 16_384
 LARGEST_AREA = 64_000_000
@@ -35,7 +37,7 @@ Picture = np.ndarray | Image.Image
 """HW or HWC (1, 3 or 4 channels, RGB order) uint8 array, 0 to 255, or a PIL image of any mode."""
 
 
-class PictureError(ValueError):
+class PictureError(PlainError, ValueError):
     """Something that cannot be read as a picture; the message names what is wrong and the mend."""
 
 

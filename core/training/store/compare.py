@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
 from core.config import RunSettings, settings_from
+from core.errors import PlainError
 from core.training.store.tracking import Metric, Run
 
 Value = str | int | float | bool
@@ -21,7 +22,7 @@ _CONDITION: Final = re.compile(r'([\w.]+)\s*(<=|>=|!=|==|=|<|>)\s*("[^"]*"|\S+)'
 _WORD: Final = re.compile(r'"([^"]*)"|(\S+)')
 
 
-class QueryError(ValueError):
+class QueryError(PlainError, ValueError):
     """A filter that cannot be understood; the message says what, and what is meant perhaps."""
 
 

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock
 
 from core.config import RunSettings
+from core.errors import PlainError
 from core.process import Identity, alive, identity
 from core.training import lab
 
@@ -38,7 +39,7 @@ _SQLITE = "sqlite:///"
 _OF_DATABASE = ("TEMPORARILY_UNAVAILABLE", "BAD_REQUEST")  # how MLflow marks what its database refused
 
 
-class StoreError(Exception):
+class StoreError(PlainError):
     """The store cannot do what was asked; the message says why, and what to do."""
 
 
