@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import json
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import PlainError
+from core.structured import StructureError, decoded, read_json
+
+_MOST_FAULTS = 5  # that one message lists
 
 
 class SettingsError(PlainError, ValueError):
@@ -278,13 +280,13 @@ def load_settings(path: Path, base: RunSettings | None = None) -> RunSettings:
     What the file leaves out comes from `base`. Raises `SettingsError` naming the file, the key and the nearest known one.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(decoded(path.read_bytes()))
     except OSError as error:
         raise SettingsError(
             f"cannot read the settings file {path}: {error.strerror}; check the path"
         ) from error
-    except ValueError as error:
-        raise SettingsError(f"{path} is not JSON ({error}); mend it there, or start from a preset") from error
+    except StructureError as error:
+        raise SettingsError(f"{path}: {error}; mend it there, or start from a preset") from error
     if not isinstance(values, dict):
         raise SettingsError(
             f'{path} holds a {type(values).__name__}; it must hold an object such as {{"canvas": {{}}}}'
@@ -316,9 +318,14 @@ def validated(model: type[Model], values: dict[str, Any], *, source: str = "sett
         for fault in error.errors():
             message = fault["msg"].removeprefix("Value error, ")
             if fault["type"] != "value_error":  # ours name the field themselves
-                message = f"{'.'.join(map(str, fault['loc']))} ({fault['input']!r}): {message}"
-            lines.append(message)
-        raise SettingsError(f"{source}: {'; '.join(lines)}") from error
+                message = f"{'.'.join(map(str, fault['loc']))} ({_cut(repr(fault['input']), 60)}): {message}"
+            lines.append(_cut(message, 300))
+        more = f"; and {len(lines) - _MOST_FAULTS} more" if len(lines) > _MOST_FAULTS else ""
+        raise SettingsError(f"{source}: {'; '.join(lines[:_MOST_FAULTS])}{more}") from error
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 2] + " …"
 
 
 def _assign(settings: dict[str, Any], path: str, value: Any, source: str) -> None:
@@ -330,14 +337,25 @@ def _assign(settings: dict[str, Any], path: str, value: Any, source: str) -> Non
             known |= {key: f"{group}.{key}" for key in inner} if isinstance(inner, dict) else {}
         if any(isinstance(inner, dict) for inner in settings.values()):
             known |= {key: key for key in ANCESTOR_KEYS}
-        nearest = known[difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]]
-        raise SettingsError(f"{source}: unknown setting {name!r}; did you mean {nearest!r}?")
+        raise SettingsError(
+            f"{source}: unknown setting {_cut(name, 60)!r}; did you mean {known[_nearest(name, known)]!r}?"
+        )
+    if rest and not isinstance(settings[name], dict):
+        raise SettingsError(
+            f"{source}: {name} is a setting and no group of them; leave {_cut('.' + rest, 60)!r} out"
+        )
     if rest:
         _assign(settings[name], rest, value, source)
     elif isinstance(settings[name], dict):
         if not isinstance(value, dict):
-            raise SettingsError(f"{source}: {name} ({value!r}) must be an object of settings")
+            raise SettingsError(f"{source}: {name} ({_cut(repr(value), 60)}) must be an object of settings")
         for key, inner in value.items():
             _assign(settings[name], key, inner, source)
     else:
         settings[name] = value
+
+
+def _nearest(name: str, known: dict[str, str]) -> str:
+    """The known name that is most like it, or that it abbreviates: lr is learning_rate."""
+    initials = {"".join(word[:1] for word in key.split("_")): key for key in reversed(known)}
+    return initials.get(name) or difflib.get_close_matches(name[:80], known, n=1, cutoff=0.0)[0]

@@ -172,7 +172,7 @@ def test_the_nearest_known_key_can_be_used_as_it_was_named() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"canvas": {', r"settings\.json is not JSON \(.*line 1.*\); mend it there"),
+        ('{"canvas": {', r"settings\.json: it is not JSON \(.*line 1.*\); mend it there"),
         ("[1, 2]", r"holds a list; it must hold an object"),
         ("", "is not JSON"),
     ],

@@ -17,6 +17,7 @@ from core.commands.learning import Stop, finds_of, keep_memory
 from core.config import PRESETS, RunSettings, SettingsError
 from core.data.canvases.tiles import Finds
 from core.data.mnist import Mnist
+from core.structured import StructureError, decoded
 from core.training.engine import Epoch, Step
 from core.training.store.tracking import Store, StoreError
 from core.training.sweeps import file, study
@@ -138,8 +139,8 @@ def _short(value: file.Value) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return decoded(path.read_bytes())
     except OSError as error:
         raise SettingsError(f"cannot read the sweep file {path}: {error.strerror}; check the path") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"the sweep file {path} is no text; it must be YAML or JSON in UTF-8") from error
+    except StructureError as error:
+        raise SettingsError(f"the sweep file {path}: {error}") from error

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 import streamlit as st
 
 from core.config import PRESETS, RunSettings, SettingsError, settings_from, validated
 from core.model.checkpoint import BUNDLED
+from core.structured import decoded, read_json
 from core.training import jobs
 from core.training.estimate import Estimate, estimate
 from core.training.progress import progress
@@ -42,12 +42,12 @@ def take_file() -> None:
     if file is None:
         return
     try:
-        values = json.loads(file.getvalue())
+        values = read_json(decoded(file.getvalue()))
         if not isinstance(values, dict):
             raise ValueError("it must hold an object")
         base = PRESETS[st.session_state["train-preset"]]
         forms.fill(_FORM, settings_from(values, base, source=file.name))
-    except (SettingsError, ValueError) as error:
+    except (SettingsError, ValueError) as error:  # a `StructureError`, or ours
         st.session_state["train-file-error"] = f"{file.name} was not taken: {error}"
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.config import PRESETS, RunSettings, SettingsError
+from core.structured import StructureError, decoded
 from core.training import jobs
 from core.training.estimate import Estimate, estimate
 from core.training.sweeps import study
@@ -384,11 +385,9 @@ def take_file() -> None:
     file = st.session_state["sweeps-upload"]
     if file is not None:
         try:
-            st.session_state[_FILE] = file.getvalue().decode("utf-8")
-        except UnicodeDecodeError:
-            st.session_state["sweeps-said"] = (
-                f"{file.name} is no text; a sweep file is YAML or JSON in UTF-8."
-            )
+            st.session_state[_FILE] = decoded(file.getvalue())
+        except StructureError as error:
+            st.session_state["sweeps-said"] = f"{file.name}: {error}."
 
 
 @st.cache_data(show_spinner=False, max_entries=50)

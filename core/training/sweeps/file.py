@@ -1,4 +1,4 @@
-"""The text of a sweep file in, what is to be tried out, and that it can be; nothing is trained before all of it is understood.
+"""Reads sweep files: what is to be tried out, and whether it can be. Nothing is trained before all of it is understood.
 
 A sweep file is YAML or JSON, in the manner of Weights & Biases, so that files written for it are read as they are:
 
@@ -21,7 +21,9 @@ A sweep file is YAML or JSON, in the manner of Weights & Biases, so that files w
       min_iter: 2                 # rounds that every trial may have
 
 Distributions: uniform, int_uniform, q_uniform (in steps of q), log_uniform_values (evenly by magnitude), log_uniform (the same;
-min and max are exponents of e), categorical, constant. Without one, whole bounds mean int_uniform, others uniform.
+min and max are exponents of e), q_log_uniform_values (multiples of q, by magnitude), categorical, constant. Without one,
+whole bounds mean int_uniform, others uniform; in a grid, whole bounds mean all whole numbers between them. A group of
+settings may have parameters of its own: `model: {parameters: {heads: ...}}`.
 """
 
 from __future__ import annotations
@@ -29,14 +31,14 @@ from __future__ import annotations
 import itertools
 import math
 import random
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
 from core.config import ANCESTOR_KEYS, RunSettings, Settings, SettingsError, settings_from, validated
+from core.structured import StructureError, read_yaml
 
 Value = bool | int | float | str
 
@@ -72,15 +74,46 @@ SCORES: Final = {
 ANCESTOR_SCORES: Final = {"val_accuracy": "score"}
 """Names of earlier projects for such scores."""
 
-_FOREIGN: Final = ("program", "command", "project", "entity", "description", "$schema", "version")
+_FOREIGN: Final = (
+    "program",
+    "command",
+    "project",
+    "entity",
+    "description",
+    "$schema",
+    "version",
+    "kind",
+    "controller",
+)
 """Keys that tell Weights & Biases what to start and where; here they mean nothing."""
 _MOST = 10_000  # combinations of a grid
 _TRIED = 2_000  # combinations of a larger space that are looked at beforehand
-_EXPONENT = re.compile(r"[+-]?\d+[eE][+-]?\d+")  # a number to JSON, a word to YAML 1.1
+_MOST_PARAMETERS = 60
+_LARGEST_EXPONENT = 700  # of e, that a float holds
 
 Distribution = Literal[
-    "constant", "categorical", "uniform", "int_uniform", "q_uniform", "log_uniform", "log_uniform_values"
+    "constant",
+    "categorical",
+    "uniform",
+    "int_uniform",
+    "q_uniform",
+    "log_uniform",
+    "log_uniform_values",
+    "q_log_uniform_values",
 ]
+_NOT_DRAWN: Final = {
+    "normal": "uniform, with min and max two sigma around mu",
+    "q_normal": "q_uniform, with min and max two sigma around mu",
+    "log_normal": "log_uniform, with min and max two sigma around mu",
+    "q_log_normal": "q_log_uniform_values",
+    "q_log_uniform": "q_log_uniform_values, whose bounds are values and no exponents",
+    "inv_log_uniform": "log_uniform",
+    "inv_log_uniform_values": "log_uniform_values",
+    "beta": "uniform",
+    "q_beta": "q_uniform",
+    "categorical_w_probabilities": "categorical",
+}
+"""Distributions of Weights & Biases that are not drawn here, and the nearest that is."""
 
 
 class Aim(Settings):
@@ -90,6 +123,8 @@ class Aim(Settings):
     """One of `SCORES`."""
     goal: Literal["maximize", "minimize"]
     """Which way is better."""
+    target: float | None = None
+    """A sweep ends when a trial has reached this."""
 
 
 class Parameter(Settings):
@@ -120,6 +155,10 @@ class Parameter(Settings):
         whole = low.is_integer() and high.is_integer()
         if self.distribution == "log_uniform":
             return Range(math.exp(low), math.exp(high), log=True)
+        if self.distribution == "q_log_uniform_values":
+            step = self.q or 1.0
+            first, last = math.ceil(low / step) * step, high // step * step
+            return Range(max(first, step), last, log=True, step=step, whole=step.is_integer())
         if self.distribution == "q_uniform":
             step = self.q or 1.0
             return Range(low, low + (high - low) // step * step, step=step, whole=whole and step.is_integer())
@@ -140,16 +179,21 @@ class Parameter(Settings):
             return f"{'min' if self.min is None else 'max'} is missing"
         if self.distribution in ("constant", "categorical"):
             return f"distribution ({self.distribution}) needs values, not min and max"
-        if self.min >= self.max:
+        if self.min == self.max:
+            return f"min and max are both {self.min:g}; say value: {self.min:g} instead"
+        if self.min > self.max:
             return f"min ({self.min:g}) must be below max ({self.max:g}); swap them"
-        if self.distribution == "log_uniform_values" and self.min <= 0:
-            return f"min ({self.min:g}) must be above 0 for log_uniform_values; try uniform"
+        if self.distribution == "log_uniform" and max(abs(self.min), abs(self.max)) > _LARGEST_EXPONENT:
+            return f"min ({self.min:g}) and max ({self.max:g}) are exponents of e for log_uniform, and too large; try log_uniform_values"
+        if self.distribution in ("log_uniform_values", "q_log_uniform_values") and self.min <= 0:
+            return f"min ({self.min:g}) must be above 0 for {self.distribution}; try uniform"
         if self.distribution == "int_uniform" and not (self.min.is_integer() and self.max.is_integer()):
             return f"min ({self.min:g}) and max ({self.max:g}) must be whole for int_uniform; try uniform"
-        if self.distribution == "q_uniform" and not 0 < (self.q or 1.0) <= self.max - self.min:
-            return f"q ({self.q:g}) must lie between 0 and max - min ({self.max - self.min:g})"
-        if self.q is not None and self.distribution != "q_uniform":
-            return f"q ({self.q:g}) works with the distribution q_uniform only; leave it out"
+        in_steps = self.distribution in ("q_uniform", "q_log_uniform_values")
+        if in_steps and not 0 < (1.0 if self.q is None else self.q) <= self.max - self.min:
+            return f"q ({self.q or 0:g}) must lie between 0 and max - min ({self.max - self.min:g})"
+        if self.q is not None and not in_steps:
+            return f"q ({self.q:g}) works with q_uniform and q_log_uniform_values only; leave it out"
         return ""
 
 
@@ -167,6 +211,8 @@ class Range(NamedTuple):
         """Both ends, then one between them."""
         if self.whole:
             return int(self.low), int(self.high)
+        if self.log and self.step:
+            return self.low, self.high
         between = self.low + (self.step or 0.382 * (self.high - self.low))
         return self.low, self.high, between
 
@@ -200,9 +246,9 @@ class SweepSettings(Settings):
 
     method: Literal["grid", "random", "bayes"]
     """grid: every combination once; random; bayes: where earlier trials were good (TPE)."""
-    metric: Aim
+    metric: Aim = Aim(name="score", goal="maximize")
     """What is to become as good as it can."""
-    parameters: dict[str, Parameter] = Field(min_length=1)
+    parameters: dict[str, Parameter] = Field(min_length=1, max_length=_MOST_PARAMETERS)
     """The settings to try out."""
     early_terminate: EarlyEnd | None = None
     """When a trial is given up; None: never."""
@@ -283,7 +329,18 @@ class Plan:
 
     def run_settings(self, params: dict[str, Value]) -> RunSettings:
         """All settings of a trial. Raises `SettingsError` where these values do not go together."""
-        return settings_from({**self.settings.constants, **params}, self.base, source="this trial")
+        chosen = {**self.settings.constants, **self.in_steps(params)}
+        return settings_from(chosen, self.base, source="this trial")
+
+    def in_steps(self, params: Mapping[str, Value]) -> dict[str, Value]:
+        """The values of a trial as they are trained: what is drawn by magnitude and in steps, at the nearest step."""
+        taken = dict(params)
+        for name, parameter in self.settings.varied.items():
+            drawn = parameter.range if parameter.choices is None else None
+            if name in taken and drawn is not None and drawn.log and drawn.step:
+                steps = round(float(taken[name]) / drawn.step) * drawn.step
+                taken[name] = int(steps) if drawn.whole else steps
+        return taken
 
 
 def read_plan(text: str, base: RunSettings, *, source: str = "the sweep file") -> Plan:
@@ -305,12 +362,14 @@ def read_plan(text: str, base: RunSettings, *, source: str = "the sweep file") -
         except SettingsError as error:
             wrong.append((params, str(error).removeprefix("this trial: ")))
     if not works:
-        raise SettingsError(f"{source}: parameters: {wrong[0][1]}")
+        raise SettingsError(f"{source}: parameters: {wrong[0][1]}{_hint(settings)}")
     for name in settings.varied:
         useful = [params[name] for params in works]
         for params, why in wrong:
             if params[name] not in useful:
-                raise SettingsError(f"{source}: parameters.{name}: {params[name]!r} works in no trial: {why}")
+                raise SettingsError(
+                    f"{source}: parameters.{name}: {params[name]!r} works in no trial: {why}{_hint(settings)}"
+                )
     _check_metric(settings, made, source)
     epochs = max(one.training.epochs for one in made)
     early = settings.early_terminate
@@ -329,24 +388,65 @@ def name_in(text: str) -> str:
 
 
 def _parsed(text: str, source: str) -> dict[str, Any]:
-    import yaml
-
     try:
-        values = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SettingsError(f"{source} is neither YAML nor JSON: {' '.join(str(error).split())}") from error
+        values = read_yaml(text)
+    except StructureError as error:
+        raise SettingsError(f"{source}: {error}") from error
     if not isinstance(values, dict):
         raise SettingsError(f"{source} holds no sweep; it must have method, metric and parameters")
-    return {str(key): _numbers(value) for key, value in values.items() if key not in _FOREIGN}
+    kept = {str(key): value for key, value in values.items() if key not in _FOREIGN}
+    if isinstance(kept.get("parameters"), dict):
+        kept["parameters"] = {
+            name: _plain(name, parameter, kept.get("method"), source)
+            for name, parameter in _flat(kept["parameters"])
+        }
+    metric = kept.get("metric")
+    if isinstance(metric, dict) and "goal" not in metric:
+        raise SettingsError(f"{source}: metric.goal is missing; say maximize or minimize")
+    return kept
 
 
-def _numbers(value: Any) -> Any:
-    """The same, with 1e-5 as a number."""
-    if isinstance(value, dict):
-        return {str(key): _numbers(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_numbers(inner) for inner in value]
-    return float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
+def _flat(parameters: dict[Any, Any], group: str = "") -> Iterator[tuple[str, Any]]:
+    """The parameters with those inside groups of settings, each by its full name."""
+    for key, parameter in parameters.items():
+        name = f"{group}{key}"
+        if isinstance(parameter, dict) and isinstance(inner := parameter.get("parameters"), dict):
+            yield from _flat(inner, f"{name}.")
+        else:
+            yield name, parameter
+
+
+def _plain(name: str, parameter: Any, method: Any, source: str) -> Any:
+    """The parameter without what means the same in fewer words. Raises `SettingsError` for what is not drawn here."""
+    if not isinstance(parameter, dict):
+        return parameter
+    kind = parameter.get("distribution")
+    if isinstance(kind, str) and kind in _NOT_DRAWN:
+        raise SettingsError(
+            f"{source}: parameters.{name}: distribution ({kind}) is not drawn here; the nearest is {_NOT_DRAWN[kind]}"
+        )
+    if "probabilities" in parameter:
+        raise SettingsError(
+            f"{source}: parameters.{name}: probabilities are not followed, every value is as likely as the others; "
+            "leave them out"
+        )
+    plain = dict(parameter)
+    low, high = plain.get("min"), plain.get("max")
+    whole = isinstance(low, int) and isinstance(high, int) and 0 < high - low < _MOST
+    if method == "grid" and whole and kind in (None, "int_uniform"):
+        plain = {"values": list(range(low, high + 1))}
+    if isinstance(plain.get("values"), list):  # a value twice would be the same training twice
+        plain["values"] = list({(type(value), str(value)): value for value in plain["values"]}.values())
+    return plain
+
+
+def _hint(settings: SweepSettings) -> str:
+    """What may be meant where values are refused: the commonest slip in such files."""
+    if any(parameter.distribution == "log_uniform" for parameter in settings.parameters.values()):
+        return (
+            " (min and max of log_uniform are exponents of e; for bounds as they are use log_uniform_values)"
+        )
+    return ""
 
 
 def _known_metric(settings: SweepSettings, source: str) -> SweepSettings:

@@ -264,7 +264,7 @@ def _run(
     _take_up_the_dead(study, sweep)
     _enqueue_grid(study, sweep)
     impossible = 0
-    while _done(study) < sweep.trials:
+    while _done(study) < sweep.trials and not _reached(study, sweep):
         if sweep.plan.grid and not _waiting(study):
             return  # the rest is in the hands of other machines
         trial = study.ask(_distributions(sweep.plan.settings.varied))
@@ -281,6 +281,15 @@ def _run(
             continue
         impossible = 0
         yield from _train(study, trial, sweep, settings, mnist, store, search(settings))
+
+
+def _reached(study: optuna.Study, sweep: Sweep) -> bool:
+    """Whether a trial is as good as the sweep's file asks for."""
+    target = sweep.plan.settings.metric.target
+    values = [trial.value for trial in study.get_trials(deepcopy=False) if trial.value is not None]
+    if target is None or not values:
+        return False
+    return max(values) >= target if sweep.maximize else min(values) <= target
 
 
 def _train(
@@ -537,7 +546,11 @@ def _distributions(parameters: dict[str, Parameter]) -> dict[str, optuna.distrib
             made[name] = CategoricalDistribution(parameter.choices)
             continue
         drawn = parameter.range
-        if drawn.whole:
+        if (
+            drawn.log and drawn.step
+        ):  # Optuna has no steps by magnitude; `Plan.run_settings` takes the nearest multiple
+            made[name] = FloatDistribution(drawn.low, drawn.high, log=True)
+        elif drawn.whole:
             made[name] = IntDistribution(int(drawn.low), int(drawn.high), step=int(drawn.step or 1))
         else:
             made[name] = FloatDistribution(drawn.low, drawn.high, log=drawn.log, step=drawn.step)
@@ -645,7 +658,7 @@ def _plain(trial: optuna.trial.FrozenTrial, sweep: Sweep) -> Trial:
         sweep=sweep.name,
         number=trial.number,
         state=_state(trial, sweep),
-        params=dict(trial.params or trial.system_attrs.get("fixed_params", {})),
+        params=sweep.plan.in_steps(trial.params or trial.system_attrs.get("fixed_params", {})),
         values=dict(trial.intermediate_values),
         value=best,
         started=trial.datetime_start.astimezone(UTC) if trial.datetime_start else None,
