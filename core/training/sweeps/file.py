@@ -432,8 +432,8 @@ def _plain(name: str, parameter: Any, method: Any, source: str) -> Any:
         )
     plain = dict(parameter)
     low, high = plain.get("min"), plain.get("max")
-    whole = isinstance(low, int) and isinstance(high, int) and 0 < high - low < _MOST
-    if method == "grid" and whole and kind in (None, "int_uniform"):
+    bounded = method == "grid" and kind in (None, "int_uniform")
+    if bounded and isinstance(low, int) and isinstance(high, int) and 0 < high - low < _MOST:
         plain = {"values": list(range(low, high + 1))}
     if isinstance(plain.get("values"), list):  # a value twice would be the same training twice
         plain["values"] = list({(type(value), str(value)): value for value in plain["values"]}.values())
