@@ -1,1 +1,1 @@
-"""Commands that print the figures README quotes: each as a median, and as a ratio to a reference timed in the same run."""
+"""Commands that measure, a module for each: `python -m benchmarks` lists them; with `--write` they write their figures into docs/."""

@@ -1,13 +1,11 @@
-"""python -m benchmarks.canvases: batched canvas generation beside a loop over images in OpenCV, and its share of a training step.
-
-The loop makes the same kind of picture one at a time, the way a careful script would: the same digits, geometry, pen and
-effects, all of them on. One thread each, but for the row that says otherwise.
-"""
+"""Batched canvas generation beside a loop over images in OpenCV, and its share of a training step."""
 
 from __future__ import annotations
 
 import os
 import statistics
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,24 +16,56 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.timing import in_turns, line, median_ratio
+from benchmarks.bench import Benchmark, line, median_ratio
 from core.config import PRESETS, CanvasSettings
 from core.data.canvases.canvas import make_canvases
 from core.data.canvases.effects import EFFECTS
 from core.data.canvases.tiles import make_tiles
 from core.data.mnist import Digits, Mnist, load_mnist
 from core.data.strip import strip
+from core.reading import limit_threads
 from core.training.engine import Step, fit
+from core.understanding.reports.latency import in_turns
 
 BATCH = 64
+CORES = os.cpu_count() or 1
+BATCHED = "batched, every effect on, 64 canvases"
+LOOP = "OpenCV loop, the same work, 64 canvases"
+ALL_CORES = f"batched, on {CORES} threads"
+USUAL = "batched, effects drawn as in training"
+STRIP = "strip of the same batch"
 
 
-def main() -> None:
-    """Print the table."""
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    mnist = load_mnist()
-    digits = mnist.split("train")
+@dataclass(frozen=True)
+class Canvases(Benchmark):
+    """Batched canvas generation beside a loop over images in OpenCV, and its share of a training step.
+
+    The loop makes the same kind of picture one at a time, the way a careful script would: the same digits, geometry, pen and
+    effects, all of them on. One thread each, but for the row that says otherwise.
+    """
+
+    def rows(self) -> Iterator[str]:
+        limit_threads(1)
+        mnist = load_mnist()
+        times = _generation(mnist.split("train"))
+        per_second = BATCH / statistics.median(times[BATCHED])
+        yield line(BATCHED, times[BATCHED], f"{per_second:,.0f} canvases/s")
+        yield line(LOOP, times[LOOP])
+        yield f"{'loop / batched':<52}{median_ratio(times[LOOP], times[BATCHED]):9.1f} x"
+        yield line(ALL_CORES, times[ALL_CORES])
+        yield f"{'loop / batched, on all threads':<52}{median_ratio(times[LOOP], times[ALL_CORES]):9.1f} x"
+        yield line(USUAL, times[USUAL])
+        yield line(STRIP, times[STRIP])
+        precisions: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
+        for precision in precisions:
+            seconds = _step_seconds(mnist, precision)
+            yield line(f"a training step of the default model, {precision}", seconds)
+            share = statistics.median(times[USUAL]) / statistics.median(seconds)
+            yield f"{'generation / training step':<52}{share:9.1%}"
+
+
+def _generation(digits: Digits) -> dict[str, list[float]]:
+    """Seconds of each way to make a batch, in turns."""
     tiles = make_tiles(digits)
     settings = CanvasSettings(empty_share=0.0)
     everything = torch.full((BATCH, len(EFFECTS)), 0.7)
@@ -48,32 +78,16 @@ def main() -> None:
         make_canvases(tiles, settings, BATCH, next(seed), strengths=everything)
         torch.set_num_threads(1)
 
-    cores = os.cpu_count() or 1
-    times = in_turns(
+    return in_turns(
         {
-            "batched": lambda: batched(1),
-            "all cores": lambda: batched(cores),
-            "loop": lambda: [one_canvas(digits, settings, random) for _ in range(BATCH)],
-            "usual": lambda: make_canvases(tiles, settings, BATCH, next(seed)),
-            "strip": lambda: strip(usual.pictures, usual.extents),
+            BATCHED: lambda: batched(1),
+            ALL_CORES: lambda: batched(CORES),
+            LOOP: lambda: [one_canvas(digits, settings, random) for _ in range(BATCH)],
+            USUAL: lambda: make_canvases(tiles, settings, BATCH, next(seed)),
+            STRIP: lambda: strip(usual.pictures, usual.extents),
         },
         runs=30,
     )
-    per_second = BATCH / statistics.median(times["batched"])
-    print(line("batched, every effect on, 64 canvases", times["batched"], f"{per_second:,.0f} canvases/s"))
-    print(line("OpenCV loop, the same work, 64 canvases", times["loop"]))
-    print(f"{'loop / batched':<44}{median_ratio(times['loop'], times['batched']):9.1f} x")
-    print(line(f"batched, on {cores} threads", times["all cores"]))
-    print(f"{'loop / batched, on all threads':<44}{median_ratio(times['loop'], times['all cores']):9.1f} x")
-    print(line("batched, effects drawn as in training", times["usual"]))
-    print(line("strip of the same batch", times["strip"]))
-
-    usual_seconds = statistics.median(times["usual"])
-    precisions: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
-    for precision in precisions:
-        seconds = _step_seconds(mnist, precision)
-        print(line(f"one training step of the default model, {precision}", seconds))
-        print(f"{'generation / training step':<44}{usual_seconds / statistics.median(seconds):9.1%}")
 
 
 def _step_seconds(mnist: Mnist, precision: Literal["float32", "bfloat16"]) -> list[float]:
@@ -271,4 +285,4 @@ def _wave(height: int, width: int, random: np.random.Generator) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(Canvases.main())

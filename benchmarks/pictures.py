@@ -1,38 +1,47 @@
-"""python -m benchmarks.pictures SET [SET ...] [--checkpoint FILE] [--misses N]: exact match on pictures of one's own.
-
-A SET is a folder with pictures and `labels.csv` (file name, number; one header line), or an .npz file that holds arrays
-`NAME_canvases` (n, h, w) uint8 and `NAME_labels` (n,) text. Every picture goes through the whole `Reader.read`.
-"""
+"""Exact match on pictures of one's own."""
 
 from __future__ import annotations
 
-import argparse
 import csv
 import statistics
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-import torch
+from tyro.conf import Positional, arg
 
-from core.reading import Reader
+from benchmarks.bench import Benchmark
+from core.commands.arguments import OptionalPath
+from core.reading import Reader, limit_threads
 from core.reading.files.picture import Picture, open_picture
 from core.training.metrics import edit_distance
 
 
-def main() -> None:
-    """Print a row for each set."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pictures", description=__doc__)
-    parser.add_argument("sets", type=Path, nargs="+")
-    parser.add_argument("--checkpoint", type=Path, default=None, help="other than the bundled number model")
-    parser.add_argument("--misses", type=int, default=0, help="print that many misreadings of each set")
-    chosen = parser.parse_args()
-    torch.set_num_threads(1)
-    reader = Reader.from_checkpoint(chosen.checkpoint)
-    for path in chosen.sets:
-        for name, pictures in _sets(path):
-            _report(reader, name, pictures, chosen.misses)
+@dataclass(frozen=True)
+class Pictures(Benchmark):
+    """Exact match on pictures of one's own, which go through the whole of `Reader.read`.
+
+    A set is a folder with pictures and `labels.csv` (file name, number; one header line), or an .npz file that holds arrays
+    `NAME_canvases` (n, h, w) uint8 and `NAME_labels` (n,) text.
+    """
+
+    sets: Annotated[Positional[tuple[Path, ...]], arg(metavar="SET [SET ...]", help_behavior_hint="")]
+    """folders and .npz files"""
+    checkpoint: OptionalPath = None
+    """a number model other than the bundled one"""
+    misses: int = 0
+    """how many misreadings of each set to print"""
+
+    def rows(self) -> Iterator[str]:
+        limit_threads(1)
+        reader = Reader.from_checkpoint(self.checkpoint)
+        for path in self.sets:
+            for name, pictures in _sets(path):
+                yield from _rows(reader, name, pictures, self.misses)
 
 
 def _sets(path: Path) -> Iterator[tuple[str, list[tuple[str, Picture, str]]]]:
@@ -50,7 +59,7 @@ def _sets(path: Path) -> Iterator[tuple[str, list[tuple[str, Picture, str]]]]:
         yield path.name, [(name, open_picture(path / name), label) for name, label in rows]
 
 
-def _report(reader: Reader, name: str, pictures: list[tuple[str, Picture, str]], misses: int) -> None:
+def _rows(reader: Reader, name: str, pictures: list[tuple[str, Picture, str]], misses: int) -> Iterator[str]:
     """Exact match, wrong lengths, character error rate, refusals, median time, and exact match by length."""
     readings = [
         (file, reader.read(picture, with_attention=False), label) for file, picture, label in pictures
@@ -65,19 +74,16 @@ def _report(reader: Reader, name: str, pictures: list[tuple[str, Picture, str]],
     errors = sum(edit_distance(text, label) for text, label in texts) / sum(len(label) for _, label in texts)
     refused = sum(not text for text, _ in texts) / count
     milliseconds = statistics.median(reading.timings["total"] for _, reading, _ in readings)
-    print(
+    yield (
         f"{name:<20}{count:>6} pictures  exact {exact:.1%}  wrong length {lengths:.1%}  CER {errors:.1%}  "
         f"refused {refused:.1%}  {milliseconds:.1f} ms"
     )
-    print(
-        " " * 20
-        + "  by length: "
-        + ", ".join(f"{n}: {statistics.mean(v):.1%}" for n, v in sorted(by_length.items()))
-    )
+    shares = ", ".join(f"{n}: {statistics.mean(v):.1%}" for n, v in sorted(by_length.items()))
+    yield f"{'':<20}  by length: {shares}"
     wrong = [(file, reading, label) for file, reading, label in readings if reading.text != label]
     for file, reading, label in wrong[:misses]:
-        print(f"    {file}: {label} read as {reading.text or 'nothing'} ({reading.probability:.0%})")
+        yield (f"    {file}: {label} read as {reading.text or 'nothing'} ({reading.probability:.0%})")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(Pictures.main())

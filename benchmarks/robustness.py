@@ -1,32 +1,35 @@
-"""python -m benchmarks.robustness [--count 500] [--split test] [--condition NAME] [--empty] [--worst N --save DIR]: numbers in camera frames.
-
-The whole pipeline, `Reader.read_all`, on frames of 640 x 480 whose numbers are known, condition by condition, and on
-frames without any. A frame counts as located where a place that the reader looks at has half of its area in common with
-the number's, and as right where exactly one number is read in it, and that one as it is written. What the reader makes of
-the same frame when it is told where the number stands tells misses of the finding from those of the reading.
-"""
+"""Numbers in camera frames, condition by condition, and frames without any number."""
 
 from __future__ import annotations
 
-import argparse
 import math
 import statistics
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import cv2
 import numpy as np
 import torch
+from tyro.conf import DisallowNone, arg
 
+from benchmarks.bench import Benchmark
 from core import vocab
+from core.commands.arguments import OptionalPath, Switch
 from core.data.mnist import Digits, load_mnist
 from core.data.scenes.frame import CONDITIONS, EMPTY_KINDS, Frame, make_empty, make_frame
 from core.data.strip import fit, strip
 from core.reading import Reader, Reading, limit_threads
 from core.reading.find.locate import Located, prepare
+
+if TYPE_CHECKING:
+    Condition = str
+else:
+    Condition = Literal[tuple(CONDITIONS)]
 
 
 @dataclass(frozen=True)
@@ -67,47 +70,68 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
     return shared / max(cv2.contourArea(one) + cv2.contourArea(other) - shared, 1e-9)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Print a row for each condition, and one for each kind of empty frame."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.robustness", description=__doc__)
-    parser.add_argument(
-        "--count", type=int, default=500, help="frames per condition, and empty frames in all"
-    )
-    parser.add_argument("--split", choices=("validation", "test"), default="test", help="of MNIST's digits")
-    parser.add_argument("--checkpoint", type=Path, default=None, help="other than the bundled number model")
-    parser.add_argument("--condition", choices=CONDITIONS, default=None, help="this one only")
-    parser.add_argument("--empty", action="store_true", help="the empty frames only")
-    parser.add_argument(
-        "--worst", type=int, default=0, help="save that many failures of each condition or kind"
-    )
-    parser.add_argument("--save", type=Path, default=Path("runs/robustness"), help="the folder for them")
-    chosen = parser.parse_args(argv)
-    limit_threads(1)
-    reader = Reader.from_checkpoint(chosen.checkpoint)
-    digits = load_mnist().split(chosen.split)
-    if not chosen.empty:
-        names = [chosen.condition] if chosen.condition else CONDITIONS
-        print(f"{chosen.count} numbers of 1 to 5 {chosen.split} digits under each condition\n")
-        print(
-            "| condition | located | exact match | the same, told where | false extra readings | median ms |\n|---|---|---|---|---|---|"
-        )
-        for name in names:
-            print(
-                _row(
-                    _looked_at(reader, _numbers(digits, name, chosen.count), chosen.worst, chosen.save), name
-                ),
-                flush=True,
-            )
-    if not chosen.condition:
-        print(f"\n{chosen.count} frames without a number\n")
-        print("| frames | answered with nothing | read as |\n|---|---|---|")
+@dataclass(frozen=True)
+class Robustness(Benchmark):
+    """Numbers in camera frames, condition by condition, and frames without any number.
+
+    The whole way, `Reader.read_all`, on frames of 640 x 480 whose numbers are known. A frame counts as located where a place that
+    the reader looks at has half of its area in common with the number's, and as right where exactly one number is read in it,
+    and that one as it is written. What the reader makes of the same frame when it is told where the number stands tells misses of
+    the finding from those of the reading.
+    """
+
+    count: int = 500
+    """frames of each condition, and empty frames in all"""
+    split: Literal["test", "validation"] = "test"
+    """whose digits of MNIST"""
+    checkpoint: OptionalPath = None
+    """a number model other than the bundled one"""
+    condition: Annotated[Condition | None, DisallowNone, arg(help_behavior_hint="")] = None
+    """this one only"""
+    empty: Switch = False
+    """the empty frames only"""
+    worst: int = 0
+    """save that many failures of each condition or kind"""
+    save: Path = Path("runs/robustness")
+    """the folder for them"""
+
+    def rows(self) -> Iterator[str]:
+        limit_threads(1)
+        reader = Reader.from_checkpoint(self.checkpoint)
+        if not self.empty:
+            yield from self._conditions(reader)
+        if not self.condition:
+            yield from self._empty_frames(reader)
+
+    def _conditions(self, reader: Reader) -> Iterator[str]:
+        digits = load_mnist().split(self.split)
+        yield f"{self.count} numbers of 1 to 5 {self.split} digits under each condition:\n"
+        yield "| condition | located | exact match | the same, told where | false extra readings | median ms |"
+        yield "|---|---|---|---|---|---|"
+        for name in [self.condition] if self.condition else CONDITIONS:
+            yield _row(self._outcomes(reader, _numbers(digits, name, self.count)), name)
+
+    def _empty_frames(self, reader: Reader) -> Iterator[str]:
+        yield f"\n{self.count} frames without a number:\n"
+        yield "| frames | answered with nothing | read as |"
+        yield "|---|---|---|"
         everything = []
         for index, kind in enumerate(EMPTY_KINDS):
-            count = len(range(index, chosen.count, len(EMPTY_KINDS)))
-            outcomes = list(_looked_at(reader, _empties(kind, count), chosen.worst, chosen.save))
+            count = len(range(index, self.count, len(EMPTY_KINDS)))
+            outcomes = list(self._outcomes(reader, _empties(kind, count)))
             everything += outcomes
-            print(_empty_row(outcomes, kind), flush=True)
-        print(_empty_row(everything, "**all**"))
+            yield _empty_row(outcomes, kind)
+        yield _empty_row(everything, "**all**")
+
+    def _outcomes(self, reader: Reader, frames: Iterable[tuple[str, Frame]]) -> Iterator[Outcome]:
+        """What is made of every frame; the first failures are saved as pictures."""
+        left = self.worst
+        for name, frame in frames:
+            outcome = _outcome(reader, name, frame)
+            if left and not outcome.right:
+                _save(outcome, self.save)
+                left -= 1
+            yield outcome
 
 
 def _numbers(digits: Digits, condition: str, count: int) -> Iterator[tuple[str, Frame]]:
@@ -120,21 +144,13 @@ def _empties(kind: str, count: int) -> Iterator[tuple[str, Frame]]:
         yield f"{kind} {seed}", make_empty(kind, seed)
 
 
-def _looked_at(
-    reader: Reader, frames: Iterable[tuple[str, Frame]], worst: int, folder: Path
-) -> Iterator[Outcome]:
-    """The outcome of every frame; the first failures are saved as pictures."""
-    for name, frame in frames:
-        started = time.perf_counter()
-        readings = reader.read_all(frame.picture, with_attention=False)
-        seconds = time.perf_counter() - started
-        gray = cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY)
-        told = "".join(_read_at(reader, gray, true) for _, true in frame.numbers)
-        outcome = Outcome(name, frame, readings, prepare(gray).places, seconds, told)
-        if worst and not outcome.right:
-            _save(outcome, folder)
-            worst -= 1
-        yield outcome
+def _outcome(reader: Reader, name: str, frame: Frame) -> Outcome:
+    started = time.perf_counter()
+    readings = reader.read_all(frame.picture, with_attention=False)
+    seconds = time.perf_counter() - started
+    gray = cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY)
+    told = "".join(_read_at(reader, gray, true) for _, true in frame.numbers)
+    return Outcome(name, frame, readings, prepare(gray).places, seconds, told)
 
 
 def _read_at(reader: Reader, gray: np.ndarray, corners: np.ndarray) -> str:
@@ -195,4 +211,4 @@ def _draw(picture: np.ndarray, corners: np.ndarray, text: str, colour: tuple[int
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(Robustness.main())

@@ -1,34 +1,48 @@
-"""python -m benchmarks.what_if [CHECKPOINT]: how long each kind of what-if takes on the server, one thread, all attention included.
-
-The reference in the same run is a fixed amount of arithmetic (a product of two 512 x 512 matrices), so that figures from
-two machines, or from a busy one, can be compared.
-"""
+"""How long each kind of what-if takes on the server, all attention included."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
-import torch
-
-from benchmarks.timing import in_turns, line, median_ratio
+from benchmarks.bench import Benchmark, BenchmarkError, NumberModel, compared, percentiles, timed
 from core.data.mnist import load_mnist
 from core.reading import Reader, Reading, limit_threads
 from core.reading.example import example, example_tiles
 from core.understanding.attention.what_if import PARTS, Change, Move, heads_of, patches_of_digit, what_if
 
-LIMIT = 0.150
-"""Seconds within which every answer is promised."""
+LIMIT, RUNS = 0.150, 100
+"""Seconds within which every answer is promised; how often each is timed."""
 
 
-def main(argv: list[str]) -> None:
-    """Print the table."""
-    limit_threads(1)
-    reader = Reader.from_checkpoint(Path(argv[0]) if argv else None)
-    reading = _a_number_it_reads(reader)
+@dataclass(frozen=True)
+class WhatIf(Benchmark):
+    """How long each kind of what-if takes on the server, on one thread, all attention included."""
+
+    checkpoint: NumberModel = None
+
+    def rows(self) -> Iterator[str]:
+        limit_threads(1)
+        reader = Reader.from_checkpoint(self.checkpoint)
+        reading = _a_number_it_reads(reader)
+        tasks: dict[str, Callable[[], object]] = {
+            name: partial(what_if, reader, reading, change)
+            for name, change in _changes(reader, reading).items()
+        }
+        yield f"{len(reading.text)} digits, {RUNS} times each: median  (5th to 95th percentile)"
+        times = compared(tasks, runs=RUNS, warmup=10)
+        yield from timed(times)
+        slow = [name for name in tasks if percentiles(times[name])[1] > LIMIT]
+        yield f"within {1e3 * LIMIT:.0f} ms, 95 times of 100: {'no: ' + ', '.join(slow) if slow else 'all'}"
+
+
+def _changes(reader: Reader, reading: Reading) -> dict[str, Change]:
+    """One of each kind, and all of them together."""
     digit = patches_of_digit(reader, reading, 0)
     heads = heads_of(reader)
-    changes = {
+    return {
         "nothing changed": Change(),
         "a digit's patches erased": Change(erased=digit),
         "a digit's patches masked": Change(masked=digit),
@@ -40,18 +54,6 @@ def main(argv: list[str]) -> None:
         "a digit moved": Change(move=Move(0, -8, 4)),
         "all of it": Change(digit, frozenset(list(digit)[:1]), frozenset(heads[:1]), 2.0, Move(1, 8, 0)),
     }
-    matrix = torch.rand(512, 512)
-    tasks = {name: lambda change=change: what_if(reader, reading, change) for name, change in changes.items()}
-    times = in_turns({"reference": lambda: matrix @ matrix, **tasks}, runs=100, warmup=10)
-    print(
-        f"{len(reading.text)} digits, {len(times['reference'])} times each: median  (5th to 95th percentile)"
-    )
-    print(line("reference: 512 x 512 matrix product", times["reference"]))
-    for name in changes:
-        ratio = median_ratio(times[name], times["reference"])
-        print(line(name, times[name], f"{ratio:.1f} x reference"))
-    slow = [name for name in changes if sorted(times[name])[-1 - len(times[name]) // 20] > LIMIT]
-    print(f"within {1e3 * LIMIT:.0f} ms, 95 times of 100: {'no: ' + ', '.join(slow) if slow else 'all'}")
 
 
 def _a_number_it_reads(reader: Reader) -> Reading:
@@ -62,8 +64,8 @@ def _a_number_it_reads(reader: Reader) -> Reading:
         reading = reader.read(made.picture)
         if reading.text == made.text:
             return reading
-    raise SystemExit("this checkpoint reads none of 100 examples; train it first")
+    raise BenchmarkError("this checkpoint reads none of 100 examples; train it first")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(WhatIf.main())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from benchmarks.robustness import Outcome, main, overlap
+from benchmarks.robustness import Outcome, Robustness, overlap
 from core.data.scenes.frame import make_frame
 from core.reading.find.locate import Located
 
@@ -48,10 +48,10 @@ def test_a_frame_is_right_when_its_number_is_read_and_nothing_else(
 def test_the_table_has_a_row_for_a_condition_and_saves_what_failed(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    main(["--count", "2", "--split", "validation", "--condition", "mixture of three"])
+    Robustness.main(["--count", "2", "--split", "validation", "--condition", "mixture of three"])
     row = capsys.readouterr().out.splitlines()[-1]
     assert row.startswith("| mixture of three |") and row.count("%") == 3
-    main(["--count", "15", "--empty", "--worst", "1", "--save", str(tmp_path)])
+    Robustness.main(["--count", "15", "--empty", "--worst", "1", "--save", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
     assert "| blank paper | 1 of 1 |  |" in lines
     failed = sum("| 0 of 1 |" in line for line in lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint, paramete
 from core.reading import Reader
 from core.training.engine import at_difficulty
 from core.training.metrics import Scores, read_canvases, read_digits, score
-from core.understanding.attention.faithfulness import measure
+from core.understanding.attention.faithfulness import Faithfulness, measure
 from core.understanding.reports.report import HTML, JSON, write_report
 from core.understanding.reports.sentences import figures
 
@@ -61,7 +61,7 @@ class Evaluate:
             print(json.dumps({name: asdict(scores) for name, scores in results.items()}, indent=2))
         else:
             print(f"{self.checkpoint}: {parameter_count(checkpoint.model):,} parameters")
-            print(*_table(results), sep="\n")
+            print(*scores_table(results), sep="\n")
         return 0
 
     def _report(self, folder: Path) -> int:
@@ -95,10 +95,7 @@ class Evaluate:
         kind = f"{count:,} canvases of {self.split} digits of each kind"
         print(f"{self.checkpoint}: {kind}; curves on the first {min(count, 50)}")
         for name, rows in results.items():
-            print(f"{name:<18}{'pointing':>10}{'inside':>10}{'deletion':>10}{'insertion':>11}")
-            for row in rows:
-                within = f"{row.pointing:>10.2%}{row.inside:>10.2%}"
-                print(f"{row.name:<18}{within}{row.deletion:>10.3f}{row.insertion:>11.3f}")
+            print(*attention_table(name, rows), sep="\n")
         return 0
 
 
@@ -148,7 +145,17 @@ def _percent(what: str = "") -> Iterator[Callable[..., None]]:
         yield show
 
 
-def _table(results: dict[str, Scores]) -> list[str]:
+def attention_table(name: str, rows: Sequence[Faithfulness]) -> list[str]:
+    """A row for each kind of map, under a head that says on which canvases."""
+    table = [f"{name:<18}{'pointing':>10}{'inside':>10}{'deletion':>10}{'insertion':>11}"]
+    for row in rows:
+        within = f"{row.pointing:>10.2%}{row.inside:>10.2%}"
+        table.append(f"{row.name:<18}{within}{row.deletion:>10.3f}{row.insertion:>11.3f}")
+    return table
+
+
+def scores_table(results: dict[str, Scores]) -> list[str]:
+    """A row for each kind of canvas, of the same width."""
     lengths = sorted({length for scores in results.values() for length in scores.by_length if length})
     head = [
         "",
