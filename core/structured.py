@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+from core.errors import PlainError
+
 LONGEST: Final = 200_000
 """Letters of a text."""
 DEEPEST: Final = 24
@@ -20,7 +22,7 @@ _LONGEST_FAULT = 160  # letters of what a parser has to say
 _EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")  # a number to JSON and YAML 1.2, a word to YAML 1.1
 
 
-class StructureError(ValueError):
+class StructureError(PlainError, ValueError):
     """A text that cannot be read; the message says what is wrong in one line, and names no file."""
 
 
