@@ -47,6 +47,16 @@ class CanvasSettings(Settings):
     """Share of canvases whose digits are MNIST's own pixels, neither scaled nor bent."""
     penned_share: float = Field(0.0, ge=0, le=1)
     """Share of canvases in hands that MNIST lacks, drawn stroke by stroke: European 1 and 7, straight 4 and 9, thin even pens."""
+    hands_share: float = Field(0.0, ge=0, le=1)
+    """Share of canvases in the hands of hundreds of other writers, one hand a number; needs the folder of hands (NUMBERS_HANDS)."""
+    faces_share: float = Field(0.0, ge=0, le=1)
+    """Share of canvases in a typeface, handwriting or print, one face a number."""
+    whole_share: float = Field(0.0, ge=0, le=1)
+    """Share of canvases with a number as somebody wrote it in one go, with its own spacing; needs the folder of hands."""
+    rows_share: float = Field(0.0, ge=0, le=1)
+    """Share of canvases that are rows of photographed cells, with their walls and their paper; needs the folder of hands."""
+    walled_share: float = Field(0.0, ge=0, le=1)
+    """Share of canvases with walls around and between the digits, up to 5 pixels thick, as in the cells of a form."""
     empty_share: float = Field(0.1, ge=0, le=1)
     """Share of canvases without any digit: blank paper, letters, scribbles. Their answer is "nothing"."""
     found_share: float = Field(0.0, ge=0, le=1)

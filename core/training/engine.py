@@ -18,7 +18,9 @@ from core import vocab
 from core.config import CanvasSettings, RunSettings, TrainingSettings, validated
 from core.data.canvases.canvas import Canvases, make_canvases
 from core.data.canvases.tiles import Finds, Tiles, make_tiles
-from core.data.mnist import Mnist
+from core.data.hands.folder import hands_folder
+from core.data.hands.stock import Hands, load_hands
+from core.data.mnist import Mnist, Split
 from core.data.strip import strip
 from core.errors import PlainError
 from core.model.checkpoint import (
@@ -38,6 +40,9 @@ from core.training.watch import Watched, watch
 
 BEST = "best.safetensors"
 """In a run's folder: the checkpoint that validated best so far."""
+
+HANDS = ("hands_share", "faces_share", "whole_share", "rows_share")
+"""Settings of a canvas that ask for other hands than MNIST's."""
 
 _VALIDATION_SEED = 1 << 31  # training takes its seeds from below
 
@@ -108,7 +113,8 @@ def fit(
         progress = _load_state(folder / STATE, header, model, optimizers)
     elif start is not None:
         _begin_with(model, settings, start)
-    learn, check = make_tiles(mnist.split("train")), make_tiles(mnist.split("validation"))
+    learn = make_tiles(mnist.split("train"), hands_of(settings.canvas, "train"))
+    check = make_tiles(mnist.split("validation"), hands_of(settings.canvas, "validation"))
     learn = replace(learn, finds=finds)
     started = time.perf_counter() - progress.seconds
 
@@ -144,6 +150,11 @@ def fit(
         _save_state(folder / STATE, header, model, optimizers, progress)
         raise
     _save_state(folder / STATE, header, model, optimizers, progress)
+
+
+def hands_of(canvas: CanvasSettings, split: Split) -> Hands | None:
+    """The hands that these canvases ask for; None where they ask for none."""
+    return load_hands(hands_folder(), split) if any(getattr(canvas, share) for share in HANDS) else None
 
 
 def check_folder(folder: Path, *, resume: bool) -> None:
@@ -307,7 +318,13 @@ def _validate(model: Model, settings: RunSettings, tiles: Tiles, mnist: Mnist, p
         for name, difficulty in (("clean", 0.0), ("camera", settings.canvas.difficulty))
     }
     scores = {name: score(reading).exact_match for name, reading in readings.items()}
-    scores["score"] = (scores["clean"] + scores["camera"]) / 2
+    if tiles.hands is not None and tiles.hands.pens and settings.canvas.hands_share:
+        in_hands = at_difficulty(settings.canvas, settings.canvas.difficulty).model_copy(
+            update={"hands_share": 1.0}
+        )
+        readings["hands"] = read_canvases(model, tiles, in_hands, half, _VALIDATION_SEED)
+        scores["hands"] = score(readings["hands"]).exact_match
+    scores["score"] = sum(scores.values()) / len(scores)
     if isinstance(model, DigitViT):
         digits = read_digits(model, mnist.split("validation"), settings.canvas)
         scores["mnist"] = score(digits).exact_match
@@ -320,7 +337,8 @@ def _validate(model: Model, settings: RunSettings, tiles: Tiles, mnist: Mnist, p
 
 def at_difficulty(canvas: CanvasSettings, difficulty: float) -> CanvasSettings:
     """The same canvases at another difficulty, to measure on: MNIST's digits alone."""
-    return canvas.model_copy(update={"difficulty": difficulty, "penned_share": 0.0})
+    none = dict.fromkeys((*HANDS, "penned_share", "walled_share"), 0.0)
+    return canvas.model_copy(update={"difficulty": difficulty, **none})
 
 
 def _save_state(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.config import CanvasSettings
 from core.data.canvases.effects import EFFECTS, draw_strengths, photograph, stretching
-from core.data.canvases.marks import print_boxes, write_marks
+from core.data.canvases.marks import build_walls, print_boxes, write_marks
 from core.data.canvases.tiles import SIDE, Tiles
 
 _BORDER = 1  # pixels between the outermost ink and the canvas's edge
@@ -74,14 +74,32 @@ def make_canvases(
     if settings.penned_share:
         whole, single = (torch.rand(count, n, generator=generator) for n in (1, longest))
         in_pen = torch.minimum(whole, single) < settings.penned_share / 2
-        penned = torch.randint(tiles.digit_count, behind, (count, longest), generator=generator)
+        first = tiles.digit_count
+        last = first + tiles.penned_count
+        penned = torch.randint(first, last, (count, longest), generator=generator)
         chosen = torch.where(in_pen, penned, chosen)
+    in_hand, in_face = settings.hands_share, settings.faces_share
+    if tiles.hands is not None and in_hand + in_face:
+        manner = torch.rand(count, generator=generator)
+        is_face = manner < in_face
+        labels = torch.randint(10, (count, longest), generator=generator)
+        handed = tiles.hands.draw(labels, is_face, generator)
+        in_one = is_face | (manner < in_face + in_hand)
+        chosen = torch.where(in_one[:, None], handed, chosen)
     if settings.empty_share:
-        other = torch.randint(behind, len(tiles.labels), (count, longest), generator=generator)
+        letters = tiles.hands.letters if tiles.hands is not None else 0
+        other = torch.randint(behind, len(tiles.labels) - letters, (count, longest), generator=generator)
+        if letters:
+            theirs = len(tiles.labels) - torch.randint(1, letters + 1, (count, longest), generator=generator)
+            lettered = torch.rand(count, generator=generator) < 0.5
+            other = torch.where(lettered[:, None], theirs, other)
         chosen = torch.where(empty[:, None], other, chosen)
 
     plain = torch.rand(count, generator=generator) < settings.plain_share
-    layout = _lay_out(tiles.boxes[chosen], filled, plain, strengths, settings, generator)
+    walled = torch.zeros(count, dtype=torch.bool)
+    if settings.walled_share:
+        walled = torch.rand(count, generator=generator) < settings.walled_share
+    layout = _lay_out(tiles.boxes[chosen], filled, plain, walled, strengths, settings, generator)
     canvas_of, slot_of = filled.nonzero(as_tuple=True)
     pen = (settings.variation * ~plain * _pen(count, generator))[canvas_of]
     bends = None
@@ -111,6 +129,8 @@ def make_canvases(
     for boxed in _where(strength["boxes"]):
         part = ink[boxed], boxes[boxed], filled[boxed], strength["boxes"][boxed]
         ink[boxed] = print_boxes(*part, generator)
+    for celled in _where(walled & filled.any(1)):
+        ink[celled] = build_walls(ink[celled], boxes[celled], filled[celled], generator)
     boxes = boxes * ~empty[:, None, None]
 
     none = ~filled.any(1)
@@ -122,9 +142,29 @@ def make_canvases(
     doodles = _doodle(tiles.doodles, int(doodled.sum()), height, width, generator)
     ink[doodled] = torch.maximum(ink[doodled], doodles)
     shown[doodled] = _first_and_last(ink[doodled].amax(1))
-    pictures, extents = photograph(ink, strengths, shown.float(), generator)
     labels = tiles.labels[chosen] * (filled & ~empty[:, None])
     lengths = torch.where(empty, 0, slots)
+    wide = width >= 3 * height
+    if tiles.hands is not None and settings.whole_share and wide and len(tiles.hands.number_lengths):
+        whole = ~empty & (torch.rand(count, generator=generator) < settings.whole_share)
+        fitting = (tiles.hands.number_lengths <= longest).nonzero()[:, 0]
+        some = fitting[torch.randint(len(fitting), (int(whole.sum()),), generator=generator)]
+        ink[whole] = _resized(tiles.hands.numbers[some], height, width)
+        shown[whole] = _first_and_last(ink[whole].amax(1))
+        labels[whole] = _cut_or_padded(tiles.hands.number_labels[some], longest)
+        lengths[whole] = tiles.hands.number_lengths[some]
+        boxes[whole] = 0
+    pictures, extents = photograph(ink, strengths, shown.float(), generator)
+    if tiles.hands is not None and settings.rows_share and wide and len(tiles.hands.rows.lengths):
+        in_cells = torch.rand(count, generator=generator) < settings.rows_share
+        rows_shown = tiles.hands.rows
+        fitting = (rows_shown.lengths <= longest).nonzero()[:, 0]
+        some = fitting[torch.randint(len(fitting), (int(in_cells.sum()),), generator=generator)]
+        pictures[in_cells, 0] = _resized(rows_shown.pictures[some], height, width)
+        extents[in_cells] = rows_shown.extents[some] * (width / rows_shown.pictures.shape[2])
+        labels[in_cells] = _cut_or_padded(rows_shown.labels[some], longest)
+        lengths[in_cells] = rows_shown.lengths[some]
+        boxes[in_cells] = 0
     if tiles.finds is not None and settings.found_share:
         found = torch.rand(count, generator=generator) < settings.found_share
         some = tiles.finds.draw(int(found.sum()), generator)
@@ -149,6 +189,7 @@ def _lay_out(
     boxes: Tensor,
     filled: Tensor,
     plain: Tensor,
+    walled: Tensor,
     strengths: Tensor,
     settings: CanvasSettings,
     generator: torch.Generator,
@@ -190,6 +231,8 @@ def _lay_out(
     )
     separated = _separators(filled, strengths[:, EFFECTS.index("marks")], generator)
     gap = gap + separated * uniform(0.05, 0.4)
+    if settings.walled_share:  # a wall needs its room
+        gap = torch.where(walled[:, None], gap.clamp(min=0) + uniform(0.15, 0.6), gap)
 
     def matrix(size: Tensor) -> Tensor:
         cos, sin = torch.cos(angle), torch.sin(angle)
@@ -325,10 +368,19 @@ def _doodle(
     """So many of the doodles, at the canvas's size."""
     if not count:
         return torch.zeros(0, height, width)
-    chosen = doodles[torch.randint(len(doodles), (count,), generator=generator)]
-    if chosen.shape[1:] == (height, width):
-        return chosen
-    return F.interpolate(chosen[:, None], size=(height, width), mode="bilinear", antialias=True)[:, 0]
+    return _resized(doodles[torch.randint(len(doodles), (count,), generator=generator)], height, width)
+
+
+def _resized(pictures: Float[Tensor, "m y x"], height: int, width: int) -> Float[Tensor, "m h w"]:
+    """Pictures at the canvas's size."""
+    if not len(pictures) or pictures.shape[1:] == (height, width):
+        return pictures.reshape(-1, height, width)
+    return F.interpolate(pictures[:, None], size=(height, width), mode="bilinear", antialias=True)[:, 0]
+
+
+def _cut_or_padded(labels: Int[Tensor, "m d"], longest: int) -> Int[Tensor, "m n"]:
+    """Labels of numbers that are no longer than `longest`, in so many columns."""
+    return F.pad(labels, (0, max(longest - labels.shape[1], 0)))[:, :longest]
 
 
 def _rights(lefts: Tensor, spans: Tensor, filled: Tensor) -> Int[Tensor, "b n"]:

@@ -119,6 +119,51 @@ def print_boxes(
     return torch.maximum(ink, drawn.clamp_(0, 1) * darkness[:, None, None])
 
 
+def build_walls(
+    ink: Float[Tensor, "b h w"],
+    boxes: Float[Tensor, "b n 4"],
+    filled: Bool[Tensor, "b n"],
+    generator: torch.Generator,
+) -> Float[Tensor, "b h w"]:
+    """The ink in cells: walls up to 5 pixels thick around and between the digits, any of them missing."""
+    count, height, width = ink.shape
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(count, *shape, generator=generator)
+
+    left, top, right, bottom = _around(boxes, filled, ink.shape)
+    tall = bottom - top
+    half = (0.3 + 2.2 * uniform(0.0, 1.0).square())[:, None, None]
+    distance = tall[:, None] * uniform(0.03, 0.4, 4) + half[:, :, 0]  # from the ink to the middle of a wall
+    outer = torch.stack([left, right], 1) + distance[:, :2] * torch.tensor([-1.0, 1.0])
+    level = torch.stack([top, bottom], 1) + distance[:, 2:] * torch.tensor([-1.0, 1.0])
+    between = (boxes[..., 2].roll(1, 1) + boxes[..., 0]) / 2
+    is_between = filled & filled.roll(1, 1) & (torch.arange(filled.shape[1]) > 0)
+    upright = torch.cat([outer, torch.where(is_between, between, -99.0)], 1)
+    kept = uniform(0.3, 1.2, 1)
+    upright = torch.where(uniform(0.0, 1.0, upright.shape[1]) < kept, upright, -99.0)
+    lean = uniform(-0.03, 0.03)[:, None, None]
+    columns, rows = torch.arange(width) + 0.5, torch.arange(height)[:, None] + 0.5
+    x, y = columns + lean * rows, rows - lean * columns
+
+    def inside(place: Tensor, ends: Tensor, beyond: Tensor) -> Tensor:
+        first, last = (end[:, None, None] for end in ends.unbind(1))
+        return beyond[:, None, None] | ((place >= first - half) & (place <= last + half))
+
+    crossing = inside(y, level, uniform(0.0, 1.0) < 0.5)  # half of the grids go on above and below
+    running = inside(x, outer, uniform(0.0, 1.0) < 0.5)
+    drawn = torch.zeros_like(ink)
+    for place in upright.unbind(1):
+        if (place > -50).any():
+            wall = half + 0.5 - (x - place[:, None, None]).abs()
+            drawn = torch.maximum(drawn, wall.clamp(0, 1) * crossing)
+    level = torch.where(uniform(0.0, 1.0, 2) < kept, level, -99.0)
+    for place in level.unbind(1):
+        wall = half + 0.5 - (y - place[:, None, None]).abs()
+        drawn = torch.maximum(drawn, wall.clamp(0, 1) * running)
+    return torch.maximum(ink, drawn * uniform(0.3, 1.0)[:, None, None])
+
+
 def _around(
     boxes: Float[Tensor, "b n 4"], filled: Bool[Tensor, "b n"], shape: torch.Size
 ) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"], Float[Tensor, " b"], Float[Tensor, " b"]]:

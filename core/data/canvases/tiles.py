@@ -6,15 +6,16 @@ pen and has to tell them by their shape.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from core.data.canvases import negatives, surroundings
 from core.data.canvases.penned import penned
+from core.data.hands.stock import Hands
 from core.data.mnist import Digits
 
 SIDE = 28
@@ -47,8 +48,40 @@ class Finds:
 
 
 @dataclass(frozen=True)
+class HandTable:
+    """Which tiles are whose: a number is written in one hand, that of a writer with one pen, or a typeface."""
+
+    firsts: Int[Tensor, "h 10"]
+    """Of each hand and digit the first tile."""
+    counts: Int[Tensor, "h 10"]
+    """How many tiles follow one another there."""
+    pens: int
+    """How many hands, from the first, are writers'; the rest are faces."""
+    letters: int
+    """How many tiles, the last of all, are letters and signs of these hands."""
+    numbers: Float[Tensor, "n h w"]
+    """Ink of whole numbers, as people wrote them."""
+    number_labels: Int[Tensor, "n d"]
+    """Their digits from left to right; 0 beyond a number's length."""
+    number_lengths: Int[Tensor, " n"]
+    rows: Finds
+    """Rows of photographed cells."""
+
+    def draw(
+        self, labels: Int[Tensor, "b n"], is_face: Bool[Tensor, " b"], generator: torch.Generator
+    ) -> Int[Tensor, "b n"]:
+        """Tiles of these digits, each row in one hand. A digit that a hand lacks becomes another one."""
+        count = len(labels)
+        chance = torch.rand(count, generator=generator)
+        faces = len(self.firsts) - self.pens
+        hand = torch.where(is_face, self.pens + chance * faces, chance * self.pens).long()[:, None]
+        first, some = self.firsts[hand, labels], self.counts[hand, labels]
+        return first + (torch.rand(labels.shape, generator=generator) * some).long()
+
+
+@dataclass(frozen=True)
 class Tiles:
-    """A stock of tiles: MNIST's digits, then those of other hands, then what is no digit."""
+    """A stock of tiles: MNIST's digits, then those drawn by rule, then those of other hands, then what is no digit."""
 
     images: Float[Tensor, "n 28 28"]
     """Ink, 0 (none) to 1 (full)."""
@@ -60,29 +93,40 @@ class Tiles:
     """Ink of drawings as long as a line of writing that are no number."""
 
     penned_count: int = 0
-    """How many digits, the last of them, are of `core.data.canvases.penned`."""
+    """How many digits, behind MNIST's, are of `core.data.canvases.penned`."""
+    handed_count: int = 0
+    """How many digits, behind those, are of `core.data.hands`."""
+    hands: HandTable | None = None
     finds: Finds | None = None
     """None where no frames were searched."""
 
     @property
     def digit_count(self) -> int:
         """How many tiles, from the first, are MNIST's digits."""
-        return int((self.labels >= 0).sum()) - self.penned_count
+        return int((self.labels >= 0).sum()) - self.penned_count - self.handed_count
 
 
-def make_tiles(digits: Digits, *, unseen: bool = False) -> Tiles:
+def make_tiles(digits: Digits, hands: Hands | None = None, *, unseen: bool = False) -> Tiles:
     """The stock made of these digits, with those of other hands, and letters, scribbles, doodles and surroundings.
 
     What is no digit is that of training, or with `unseen` what no model has met: other letters, other kinds of scribble.
     """
     drawn, drawn_labels = penned(_PENNED, SIDE)
     others = negatives.small(SIDE, unseen=unseen)
-    return _stock(
-        np.concatenate([digits.images, drawn, others]),
-        np.concatenate([digits.labels.astype(np.int64), drawn_labels, np.full(len(others), -1)]),
-        np.concatenate([negatives.doodles(unseen=unseen), surroundings.pieces(unseen=unseen)]),
-        len(drawn),
-    )
+    lines = [negatives.doodles(unseen=unseen), surroundings.pieces(unseen=unseen)]
+    images, labels = [digits.images, drawn], [digits.labels.astype(np.int64), drawn_labels]
+    if hands is not None:
+        images += [hands.pens.images, hands.faces.images, others, hands.letters]
+        labels += [hands.pens.labels, hands.faces.labels]
+        lines.append(hands.words)
+    else:
+        images.append(others)
+    labels.append(np.full(sum(map(len, images)) - sum(map(len, labels)), -1))
+    stock = _stock(np.concatenate(images), np.concatenate(labels), np.concatenate(lines), len(drawn))
+    if hands is None:
+        return stock
+    handed = len(hands.pens.labels) + len(hands.faces.labels)
+    return replace(stock, handed_count=handed, hands=_table(hands, len(digits) + len(drawn)))
 
 
 def digit_tiles(digits: Digits) -> Tiles:
@@ -94,6 +138,40 @@ def digit_tiles(digits: Digits) -> Tiles:
 def _stock(images: np.ndarray, labels: np.ndarray, doodles: np.ndarray, penned_count: int) -> Tiles:
     boxes = torch.from_numpy(_ink_boxes(images))
     return Tiles(_as_ink(images), torch.from_numpy(labels), boxes, _as_ink(doodles), penned_count)
+
+
+def _table(hands: Hands, start: int) -> HandTable:
+    """Where among the tiles each hand's digits are; the first of all hands is at `start`."""
+    firsts, counts = [], []
+    for part in (hands.pens, hands.faces):
+        for hand in range(int(part.hands.max(initial=-1)) + 1):
+            theirs = np.flatnonzero(part.hands == hand)
+            found = [theirs[part.labels[theirs] == digit] for digit in range(10)]
+            known = [digit for digit in range(10) if len(found[digit])]
+            chosen = [
+                found[digit] if digit in known else found[known[digit % len(known)]] for digit in range(10)
+            ]
+            firsts.append([start + int(some[0]) for some in chosen])
+            counts.append([len(some) for some in chosen])
+        start += len(part.labels)
+    labels, lengths = as_labels(hands.numbers.texts)
+    row_labels, row_lengths = as_labels(hands.rows.texts)
+    extents = torch.from_numpy(hands.rows.extents)
+    rows = Finds(_as_ink(hands.rows.pictures), extents, row_labels, row_lengths)
+    pens = int(hands.pens.hands.max(initial=-1)) + 1
+    return HandTable(
+        torch.tensor(firsts), torch.tensor(counts), pens, len(hands.letters), _as_ink(hands.numbers.pictures),
+        labels, lengths, rows,
+    )  # fmt: skip
+
+
+def as_labels(texts: list[str]) -> tuple[Int[Tensor, "n d"], Int[Tensor, " n"]]:
+    """The digits of each number, 0 beyond its length; and its length."""
+    lengths = torch.tensor([len(text) for text in texts], dtype=torch.int64)
+    labels = torch.zeros(len(texts), max(map(len, texts), default=1), dtype=torch.int64)
+    for row, text in enumerate(texts):
+        labels[row, : len(text)] = torch.tensor([int(digit) for digit in text], dtype=torch.int64)
+    return labels, lengths
 
 
 def _as_ink(images: np.ndarray) -> Tensor:
