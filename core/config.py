@@ -64,6 +64,16 @@ class CanvasSettings(Settings):
     difficulty: float = Field(1.0, ge=0, le=1)
     """What a camera does to the picture: 0 is clean ink, 1 is camera-like (each canvas draws its own severity up to this)."""
 
+    def of_mnist_alone(self) -> Self:
+        """The same canvases without other hands, walls and finds: what models are compared on."""
+        shares = "hands", "faces", "whole", "rows", "walled", "penned", "found"
+        return self.model_copy(update={f"{share}_share": 0.0 for share in shares})
+
+    @property
+    def wants_hands(self) -> bool:
+        """Whether there is anything on them that `core.data.hands` has."""
+        return max(self.hands_share, self.faces_share, self.whole_share, self.rows_share) > 0
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.min_digits > self.max_digits:

@@ -14,6 +14,7 @@ from core.commands.arguments import OptionalPath, Switch, parse_with_settings
 from core.commands.data import mnist_or_sample
 from core.commands.learning import Stop, finds_of, keep_memory
 from core.config import RunSettings
+from core.data.hands.folder import hands_folder, missing
 from core.data.mnist import Mnist
 from core.files import write_text
 from core.model.checkpoint import Checkpoint, build, load_checkpoint, parameter_count

@@ -41,9 +41,6 @@ from core.training.watch import Watched, watch
 BEST = "best.safetensors"
 """In a run's folder: the checkpoint that validated best so far."""
 
-HANDS = ("hands_share", "faces_share", "whole_share", "rows_share")
-"""Settings of a canvas that ask for other hands than MNIST's."""
-
 _VALIDATION_SEED = 1 << 31  # training takes its seeds from below
 
 
@@ -154,7 +151,7 @@ def fit(
 
 def hands_of(canvas: CanvasSettings, split: Split) -> Hands | None:
     """The hands that these canvases ask for; None where they ask for none."""
-    return load_hands(hands_folder(), split) if any(getattr(canvas, share) for share in HANDS) else None
+    return load_hands(hands_folder(), split) if canvas.wants_hands else None
 
 
 def check_folder(folder: Path, *, resume: bool) -> None:
@@ -337,8 +334,7 @@ def _validate(model: Model, settings: RunSettings, tiles: Tiles, mnist: Mnist, p
 
 def at_difficulty(canvas: CanvasSettings, difficulty: float) -> CanvasSettings:
     """The same canvases at another difficulty, to measure on: MNIST's digits alone."""
-    none = dict.fromkeys((*HANDS, "penned_share", "walled_share"), 0.0)
-    return canvas.model_copy(update={"difficulty": difficulty, **none})
+    return canvas.of_mnist_alone().model_copy(update={"difficulty": difficulty})
 
 
 def _save_state(

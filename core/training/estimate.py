@@ -36,7 +36,7 @@ class Estimate:
 def estimate(settings: RunSettings, mnist: Mnist) -> Estimate:
     """Take three small steps and count; digits of the sample will do. With one thread, other work on the machine does not count."""
     choices = settings.training
-    plain = settings.canvas.model_copy(update={"empty_share": 0.0, "penned_share": 0.0, "found_share": 0.0})
+    plain = settings.canvas.of_mnist_alone().model_copy(update={"empty_share": 0.0})
     tiles = digit_tiles(mnist.split("validation"))
     size = min(_TRIED, choices.batch_size)
     threads = torch.get_num_threads()

@@ -79,12 +79,8 @@ def same_canvases(
 
     Give it validation digits: choices are made on what these canvases show.
     """
-    plain = settings.model_copy(
-        update={
-            "min_digits": lengths[0], "max_digits": lengths[1], "empty_share": 0.0, "penned_share": 0.0, "found_share": 0.0,
-            "difficulty": 1.0,
-        }
-    )  # fmt: skip
+    shown = {"min_digits": lengths[0], "max_digits": lengths[1], "empty_share": 0.0, "difficulty": 1.0}
+    plain = settings.of_mnist_alone().model_copy(update=shown)
     tiles = digit_tiles(digits)
     parts: list[Canvases] = []
     kinds: list[str] = []

@@ -78,8 +78,8 @@ def make_canvases(
         last = first + tiles.penned_count
         penned = torch.randint(first, last, (count, longest), generator=generator)
         chosen = torch.where(in_pen, penned, chosen)
-    in_hand, in_face = settings.hands_share, settings.faces_share
-    if tiles.hands is not None and in_hand + in_face:
+    if tiles.hands is not None and settings.hands_share + settings.faces_share:
+        in_face, in_hand = settings.faces_share, settings.hands_share if tiles.hands.pens else 0.0
         manner = torch.rand(count, generator=generator)
         is_face = manner < in_face
         labels = torch.randint(10, (count, longest), generator=generator)

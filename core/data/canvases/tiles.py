@@ -59,7 +59,7 @@ class HandTable:
     """How many hands, from the first, are writers'; the rest are faces."""
     letters: int
     """How many tiles, the last of all, are letters and signs of these hands."""
-    numbers: Float[Tensor, "n h w"]
+    numbers: Float[Tensor, "n 32 160"]
     """Ink of whole numbers, as people wrote them."""
     number_labels: Int[Tensor, "n d"]
     """Their digits from left to right; 0 beyond a number's length."""

@@ -90,7 +90,7 @@ class Hands:
 
 @cache
 def load_hands(folder: Path, split: Split) -> Hands:
-    """The hands of a split from the folder and the atlas of faces; without the folder the faces alone. Same call, same hands.
+    """The hands of a split from the folder and the atlas of faces; where a file lacks, the faces alone. Same call, same hands.
 
     Letters and words are those that training shows; for the test split those that it never shows.
     """
@@ -131,7 +131,9 @@ def _pens(sources: list[Strokes], split: Split, random: np.random.Generator) -> 
     hand = 0
     for source in sources:
         for writer in np.unique(source.writers[of_split(source.writers, split)]):
-            theirs = sorted(np.flatnonzero(source.writers == writer), key=lambda index: source.labels[index])
+            theirs = sorted(
+                np.flatnonzero(source.writers == writer).tolist(), key=lambda index: source.labels[index]
+            )
             if len({source.labels[index] for index in theirs}) < _FEWEST_DIGITS:
                 continue
             for _ in range(_PENS):
@@ -169,7 +171,7 @@ def _face_letters(characters: str, split: Split) -> np.ndarray:
 
 
 def _pen_letters(source: Strokes, characters: str, split: Split, random: np.random.Generator) -> np.ndarray:
-    theirs = np.flatnonzero(of_split(source.writers, split))
+    theirs = np.flatnonzero(of_split(source.writers, split)).tolist()
     return np.stack(
         [
             tile(source[index], Manner.draw(random), SIDE, REACH, random)
@@ -201,11 +203,11 @@ def _alphabets(path: Path, split: Split) -> np.ndarray:
 def _numbers(source: Strokes, split: Split, random: np.random.Generator) -> Lines:
     """Numbers as people write them, of digits alone or with signs that are passed over."""
     pictures, texts = [], []
-    for index in np.flatnonzero(of_split(source.writers, split)):
+    for index in np.flatnonzero(of_split(source.writers, split)).tolist():
         text = source.labels[index].translate(str.maketrans("", "", _SKIPPED))
         if text.isdigit() and 2 <= len(text) <= 8:
             for _ in range(_PENS_FOR_NUMBERS):
-                pictures.append(_line(source, int(index), random))
+                pictures.append(_line(source, index, random))
                 texts.append(text)
     return Lines(np.stack(pictures), texts)
 
@@ -213,8 +215,8 @@ def _numbers(source: Strokes, split: Split, random: np.random.Generator) -> Line
 def _words(source: Strokes, split: Split, random: np.random.Generator) -> np.ndarray:
     return np.stack(
         [
-            _line(source, int(index), random)
-            for index in np.flatnonzero(of_split(source.writers, split))
+            _line(source, index, random)
+            for index in np.flatnonzero(of_split(source.writers, split)).tolist()
             if not set(source.labels[index]) <= _AMBIGUOUS
             for _ in range(_PENS_FOR_WORDS)
         ]
@@ -231,18 +233,17 @@ def _rows(folder: Path, split: Split, random: np.random.Generator) -> Rows:
 
     One hand filled the one set, so none of it is kept for tests; the other is printed, and split by photo.
     """
-    kinds: list[tuple[np.ndarray, list[str]]] = []
+    kinds = []
     if split == "train":
         with np.load(folder / "sudoku_cells_kubiesa.npz", allow_pickle=False) as arrays:
             labels = arrays["labels"]
             known = labels != "candidates"
-            texts = np.where(labels == "blank", "", labels)[known].tolist()
-            kinds.append((arrays["images"][known], texts))
+            kinds.append(_Cells(arrays["images"][known], np.where(labels == "blank", "", labels)[known]))
     with np.load(folder / "sudoku_cells_printed_wicht.npz", allow_pickle=False) as arrays:
         known = of_split(arrays["photo"].astype(np.int64), split)
-        texts = [str(label) if label else "" for label in arrays["labels"][known].tolist()]
-        kinds.append((arrays["images"][known], texts))
-    made = [_row(*kinds[0 if random.random() < 0.75 else -1], random) for _ in range(_ROWS)]
+        labels = arrays["labels"][known]
+        kinds.append(_Cells(arrays["images"][known], np.where(labels == 0, "", labels.astype(str))))
+    made = [_row(kinds[0 if random.random() < 0.75 else -1], random) for _ in range(_ROWS)]
     return Rows(
         np.stack([picture for picture, _, _ in made]),
         np.array([extent for _, extent, _ in made], np.float32),
@@ -250,24 +251,29 @@ def _rows(folder: Path, split: Split, random: np.random.Generator) -> Rows:
     )
 
 
-def _row(
-    cells: np.ndarray, texts: list[str], random: np.random.Generator
-) -> tuple[np.ndarray, tuple[float, float], str]:
+class _Cells:
+    """Photographed cells, each with its paper at 0 and its ink at about 1, and the empty ones apart."""
+
+    def __init__(self, images: np.ndarray, texts: np.ndarray) -> None:
+        flat = images.reshape(len(images), -1).astype(np.float32)
+        flat -= np.median(flat, 1, keepdims=True)
+        reach = np.percentile(flat, 97, 1, keepdims=True)
+        self.images = (flat / np.maximum(reach, 12.0)).reshape(images.shape)  # a blank cell keeps its grain
+        self.texts = texts.tolist()
+        self.written, self.blank = np.flatnonzero(texts != ""), np.flatnonzero(texts == "")
+
+
+def _row(cells: _Cells, random: np.random.Generator) -> tuple[np.ndarray, tuple[float, float], str]:
     """(32, 160) uint8, dark ink on lighter paper or the reverse; the columns that show something; what is written."""
     count = int(random.integers(1, 9))
     side = min(random.uniform(0.75, 1.5) * LINE_HEIGHT, LINE_WIDTH / count)
     wide = max(int(side * random.uniform(0.85, 1.0)), 12)
     tall = max(int(side), 12)
-    is_blank = np.array([not text for text in texts])
     wants_blank = random.random(count) < (1.0 if random.random() < 0.12 else 0.15)
-    chosen = [int(random.choice(np.flatnonzero(is_blank == blank))) for blank in wants_blank]
+    chosen = [int(random.choice(cells.blank if blank else cells.written)) for blank in wants_blank]
+    images = [cv2.resize(cells.images[index], (wide, tall), interpolation=cv2.INTER_AREA) for index in chosen]
     paper, contrast = random.uniform(20, 110), random.uniform(40, 140)
-    row = np.hstack(
-        [
-            _as_on(paper, contrast, cv2.resize(cells[index], (wide, tall), interpolation=cv2.INTER_AREA))
-            for index in chosen
-        ]
-    )
+    row = paper + contrast * np.hstack(images)
     picture = np.full((LINE_HEIGHT, LINE_WIDTH), paper, np.float32)
     left = int(random.integers(0, LINE_WIDTH - row.shape[1] + 1))
     spare = LINE_HEIGHT - tall
@@ -277,11 +283,4 @@ def _row(
     if random.random() < 0.7:  # as they were: dark on light
         picture = 255 - picture
     extent = float(left), float(left + row.shape[1])
-    return picture.clip(0, 255).astype(np.uint8), extent, "".join(texts[index] for index in chosen)
-
-
-def _as_on(paper: float, contrast: float, cell: np.ndarray) -> np.ndarray:
-    """The cell as if it had been photographed with others: their paper's level and their pen's."""
-    own = cell.astype(np.float32) - np.median(cell)
-    reach = max(float(np.percentile(own, 97)), 12.0)  # a blank cell keeps its grain
-    return paper + own * (contrast / reach)
+    return picture.clip(0, 255).astype(np.uint8), extent, "".join(cells.texts[index] for index in chosen)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
 
 import cv2
 import numpy as np
@@ -27,7 +26,7 @@ class Strokes:
     writers: Int[np.ndarray, " n"]
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path) -> Strokes:
         """From an .npz file with `points`, `stroke_starts`, `char_strokes`, `labels` and `writer`."""
         with np.load(path, allow_pickle=False) as arrays:
             return cls(
@@ -62,7 +61,7 @@ class Manner:
     """How far corners are rounded off: standard deviation in points of the stroke."""
 
     @classmethod
-    def draw(cls, random: np.random.Generator) -> Self:
+    def draw(cls, random: np.random.Generator) -> Manner:
         """Any manner; some hands are slow and keep their corners."""
         return cls(
             width=float(random.uniform(0.04, 0.17)),
@@ -84,7 +83,7 @@ class Manner:
 
 
 def tile(
-    strokes: list[pen.Stroke], manner: Manner, side: int, reach: float, random: np.random.Generator
+    strokes: list[pen.Stroke], manner: Manner, side: int, reach: int, random: np.random.Generator
 ) -> np.ndarray:
     """(side, side) uint8, ink bright: one character, its longer side `reach` pixels."""
     written = manner.written(strokes)
