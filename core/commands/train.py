@@ -76,6 +76,12 @@ def train(
     keep_memory()
     check_folder(folder, resume=resume)
     finds = finds_of(settings, mnist, folder) if settings.canvas.found_share else None
+    gaps = missing(hands_folder()) if settings.canvas.wants_hands else []
+    if gaps:
+        print(
+            f"of real hands only the typefaces are there: {hands_folder()} lacks {', '.join(gaps)}; "
+            "name their folder in NUMBERS_HANDS, or go on without them"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / SETTINGS, settings.model_dump_json(indent=2))
     run = _run(store, settings, mnist, folder, name, resume=resume) if store is not None else ""
