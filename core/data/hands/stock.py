@@ -25,7 +25,8 @@ LETTERS = "CEFHLMNPTUVXaefmnpuvx#&*+=@^~"
 HELD_OUT_LETTERS = "AKRWdhkw%?"
 """Letters and signs of the same kind, for tests alone."""
 _AMBIGUOUS = frozenset("OoIilSsZzBbgqGDQ|")
-_SKIPPED = " -.,"  # signs within a number that are passed over
+SKIPPED = " -.,"
+"""Signs within a number that are passed over."""
 
 _ALPHABETS = ("Balinese", "Japanese_(katakana)", "Sanskrit")
 _HELD_OUT_ALPHABETS = ("Korean", "Tagalog")
@@ -204,7 +205,7 @@ def _numbers(source: Strokes, split: Split, random: np.random.Generator) -> Line
     """Numbers as people write them, of digits alone or with signs that are passed over."""
     pictures, texts = [], []
     for index in np.flatnonzero(of_split(source.writers, split)).tolist():
-        text = source.labels[index].translate(str.maketrans("", "", _SKIPPED))
+        text = source.labels[index].translate(str.maketrans("", "", SKIPPED))
         if text.isdigit() and 2 <= len(text) <= 8:
             for _ in range(_PENS_FOR_NUMBERS):
                 pictures.append(_line(source, index, random))
