@@ -43,9 +43,8 @@ class App(Benchmark):
             yield value("streamlit run to the server's answer", time.perf_counter() - started, "s")
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             for screen in sitemap.screens():
-                address = "" if screen is sitemap.HOME else screen.path.rpartition("/")[2]
-                first = _visit(browser, f"{server.url}/{address}")
-                warm = min(_visit(browser, f"{server.url}/{address}") for _ in range(_TURNS))
+                first = _visit(browser, f"{server.url}/{screen.address}")
+                warm = min(_visit(browser, f"{server.url}/{screen.address}") for _ in range(_TURNS))
                 yield f"{value(screen.title + ', first visit', first, 's')}   once it is warm {warm:5.2f} s"
             _read(browser.new_page(), f"{server.url}/draw")
             browser.close()

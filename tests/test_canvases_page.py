@@ -10,7 +10,7 @@ from core.config import PRESETS, CanvasSettings
 from core.data.canvases.effects import EFFECTS
 from core.data.canvases.tiles import Tiles
 from core.understanding import generator
-from pages.common import mnist
+from pages.common import mnist, sitemap
 from tests.conftest import ROOT
 
 
@@ -21,7 +21,7 @@ def app(tiles: Tiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppT
         patch.setenv("NUMBERS_DATA", str(tmp_path_factory.mktemp("mnist")))
         mnist.mnist.clear()
         page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
-        yield page.switch_page("pages/understand/canvases.py").run()
+        yield page.switch_page(sitemap.CANVASES.file).run()
         mnist.mnist.clear()
 
 

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.data.mnist import Digits, Mnist
 from core.model.checkpoint import BUNDLED
 from core.understanding.digits.labels import PUBLISHED
-from pages.common import mnist
+from pages.common import mnist, sitemap
 from tests.conftest import ROOT
 
 
@@ -22,7 +22,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     monkeypatch.setenv("NUMBERS_DATA", str(tmp_path))
     mnist.mnist.clear()
     page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
-    yield page.switch_page("pages/understand/data.py").run()
+    yield page.switch_page(sitemap.DATA.file).run()
     mnist.mnist.clear()
 
 

@@ -51,10 +51,6 @@ def test_packages_come_from_wherever_the_environment_says(checkout: Path) -> Non
     assert lines_with(PACKAGE_SOURCE, ours(checkout)) == []
 
 
-def test_no_page_lies_where_streamlit_would_run_it_without_the_router(root: Path) -> None:
-    assert [file.name for file in (root / "pages").glob("*.py")] == ["__init__.py"]
-
-
 def test_ci_is_a_command_that_can_be_run(root: Path) -> None:
     script = root / ".ci/run"
     assert script.stat().st_mode & 0o111

@@ -24,7 +24,7 @@ def own_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def page() -> AppTest:
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
-    return app.switch_page("pages/train/launch.py").run()
+    return app.switch_page(sitemap.LAUNCH.file).run()
 
 
 def said(app: AppTest) -> str:

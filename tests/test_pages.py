@@ -67,18 +67,14 @@ def test_every_page_opens_through_the_router(app: AppTest) -> None:
             assert app.title[0].value == screen.title
 
 
-def test_the_plan_of_the_app_and_the_page_files_are_the_same(root: Path) -> None:
-    files = {
-        file.relative_to(root / "pages").with_suffix("").as_posix()
-        for file in (root / "pages").glob("*/*.py")
-        if file.name != "__init__.py" and file.parent.name != "common"
-    }
-    assert files == {screen.path for screen in sitemap.screens()}
-
-
-def test_an_unknown_page_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"'read/minds'.*start/home"):
-        sitemap.screen("read/minds")
+def test_every_address_has_a_file_that_a_fresh_server_finds_and_that_hands_over_to_the_router(
+    root: Path,
+) -> None:
+    assert all((root / screen.file).is_file() for screen in sitemap.screens())
+    found = {file.stem: file.read_text() for file in (root / "pages").glob("*.py") if file.stem != "__init__"}
+    assert set(found) == {screen.address for screen in sitemap.screens()} - {""}
+    for address, source in found.items():
+        assert f"/{address} over" in source and source.endswith("router.run()\n")
 
 
 @pytest.mark.parametrize(

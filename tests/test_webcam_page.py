@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.reading.live import LiveReader, LiveSettings
+from pages.common import sitemap
 from pages.read import camera
 from tests.test_pages import app, words
 
@@ -22,7 +23,7 @@ __all__ = ["app"]
 
 @pytest.fixture
 def page(app: AppTest) -> AppTest:
-    return app.switch_page("pages/read/webcam.py").run()
+    return app.switch_page(sitemap.WEBCAM.file).run()
 
 
 def test_no_server_beyond_this_machine_is_asked_by_default(
@@ -54,7 +55,7 @@ def test_servers_that_cannot_be_understood_are_refused_on_the_page(
     monkeypatch.setenv(camera.ICE_SERVERS, text)
     with pytest.raises(ValueError, match=camera.ICE_SERVERS):
         camera.ice_servers()
-    page = app.switch_page("pages/read/webcam.py").run()
+    page = app.switch_page(sitemap.WEBCAM.file).run()
     assert not page.exception
     assert "The camera cannot be reached" in words(page) and camera.ICE_SERVERS in words(page)
 

@@ -9,9 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.reading.palette import position_colour
 from pages.common.pen_svg import mark
-from pages.common.sitemap import screen
-
-APP_NAME: Final = "Number Reader"
+from pages.common.sitemap import Screen
 
 
 class Digit(Protocol):
@@ -34,17 +32,16 @@ class Reading(Protocol):
     def digits(self) -> Sequence[Digit]: ...
 
 
-def dress() -> None:
+def show_frame() -> None:
     """The app's mark and style sheet; the router calls this once in each run, before the page."""
     st.logo(mark(), size="large")
     st.html(f"<style>{_STYLE}</style>")
 
 
-def header(path: str) -> None:
-    """Title and one-line purpose of the page at `path` (`read/draw`), as the plan of the app words them."""
-    this = screen(path)
-    st.title(this.title, anchor=False)
-    st.html(f'<p class="purpose">{escape(this.purpose)}</p>')
+def header(screen: Screen) -> None:
+    """Title and one-line purpose of a page, as the plan of the app words them."""
+    st.title(screen.title, anchor=False)
+    st.html(f'<p class="purpose">{escape(screen.purpose)}</p>')
 
 
 def show_reading(reading: Reading) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Final, NamedTuple
 
+APP_NAME: Final = "Number Reader"
+
 
 class Screen(NamedTuple):
     """One page of the app; `path` is its file under pages/ without the suffix, such as `read/draw`."""
@@ -15,6 +17,11 @@ class Screen(NamedTuple):
     def file(self) -> str:
         """What st.Page, st.page_link and AppTest.switch_page call this page."""
         return f"pages/{self.path}.py"
+
+    @property
+    def address(self) -> str:
+        """What stands in the browser's address bar behind the server's name; nothing for Home."""
+        return "" if self is HOME else self.path.rpartition("/")[2]
 
 
 HOME: Final = Screen(
@@ -108,7 +115,7 @@ NOTEBOOK: Final = Screen(
     "The Vision Transformer step by step, in code that runs.",
 )
 
-# A page is listed here once its file exists (a test compares the two); the folder is the section's.
+# The folder is the section's. A fresh server opens pages/ADDRESS.py, which hands over to the router; tests hold all of them together.
 SECTIONS: Final[dict[str, list[Screen]]] = {
     "Start": [HOME],
     "Read": [DRAW, WEBCAM, PHOTO],
@@ -129,14 +136,3 @@ SECTION_PURPOSES: Final = {
 def screens() -> list[Screen]:
     """Every screen of the app, in the order of the navigation."""
     return [screen for section in SECTIONS.values() for screen in section]
-
-
-def screen(path: str) -> Screen:
-    """The screen at `path`, such as `read/draw`."""
-    for candidate in screens():
-        if candidate.path == path:
-            return candidate
-    known = ", ".join(candidate.path for candidate in screens())
-    raise ValueError(
-        f"path ({path!r}) is not in the plan of the app; list it in SECTIONS or use one of: {known}"
-    )

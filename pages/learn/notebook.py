@@ -6,7 +6,7 @@ from typing import Final
 import streamlit as st
 
 from core.understanding.notebook import GUIDE, Code, NotebookError, Text, read_notebook
-from pages.common import layout
+from pages.common import layout, sitemap
 
 _STYLE: Final = """<style>
 @media (min-width: 900px) {
@@ -45,7 +45,7 @@ def show_code(code: Code, place: int) -> None:
                 st.code(output.rstrip(), language=None)
 
 
-layout.header("learn/notebook")
+layout.header(sitemap.NOTEBOOK)
 st.html(_STYLE)
 try:
     parts = cells(GUIDE, GUIDE.stat().st_mtime if GUIDE.exists() else 0.0)

@@ -8,7 +8,7 @@ import streamlit as st
 from core.reading import PictureError
 from core.reading.files.picture import as_rgb
 from core.understanding.walkthrough import as_npz, walk
-from pages.common import layout, mnist, pad, readers
+from pages.common import layout, mnist, pad, readers, sitemap
 from pages.learn.walk_stages import Chosen, grid_of, inkiest_patch, show_stage, stages
 
 _EXAMPLE: Final = 2
@@ -47,7 +47,7 @@ def keep(key: str, options: range, default: int) -> None:
         st.session_state[key] = default
 
 
-layout.header("learn/walk")
+layout.header(sitemap.WALK)
 st.html(_STYLE)
 yours, way_through = st.columns([1, 1.9], gap="large")
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.reading import PictureError, Reader, Reading
 from core.reading.files.picture import as_rgb
-from pages.common import attention_maps, layout, pad, readers
+from pages.common import attention_maps, layout, pad, readers, sitemap
 from pages.read import probability_bars
 
 _HALVES: Final = [1.15, 1]
@@ -47,7 +47,7 @@ def say_limits(reader: Reader, reading: Reading, kind: readers.Kind) -> None:
             st.markdown(":material/info: This is wide for one digit. For several, choose **Number** above.")
 
 
-layout.header("read/draw")
+layout.header(sitemap.DRAW)
 kind = readers.choose_kind(key="draw-kind")
 
 writing, answer = st.columns(_HALVES, gap="large")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.reading import Reader
 from core.reading.photo import Number, Photo, marked, said, stages
-from pages.common import attention_maps, layout, photos, readers
+from pages.common import attention_maps, layout, photos, readers, sitemap
 from pages.read import number_table, probability_bars
 
 _HALVES: Final = [1.15, 1]
@@ -90,7 +90,7 @@ def explain(reader: Reader, number: Number, key: str) -> None:
         attention_maps.say_strip(reader, reading)
 
 
-layout.header("read/photo")
+layout.header(sitemap.PHOTO)
 reader = readers.reader_or_advice("number")
 if reader is None:
     st.stop()

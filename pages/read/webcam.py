@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.reading import Reader
 from core.reading.live import LiveMethod, LiveReader, LiveSettings
-from pages.common import layout, readers
+from pages.common import layout, readers, sitemap
 from pages.read import camera, live_panel
 
 _METHODS: Final[dict[LiveMethod, str]] = {"raw": "Each digit's own", "rollout": "Rollout"}
@@ -113,7 +113,7 @@ def say_how_to_start() -> None:
     )
 
 
-layout.header("read/webcam")
+layout.header(sitemap.WEBCAM)
 kind = readers.choose_kind(key="webcam-kind")
 reader = readers.reader_or_advice(kind)
 if reader is None:

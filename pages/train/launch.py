@@ -12,7 +12,7 @@ from core.structured import decoded, read_json
 from core.training import jobs
 from core.training.estimate import Estimate, estimate
 from core.training.progress import progress
-from pages.common import forms, layout, mnist
+from pages.common import forms, layout, mnist, sitemap
 from pages.train.training_view import show_training
 
 _FORM: Final = "train"
@@ -164,7 +164,7 @@ def go_on(job_id: str) -> None:
         st.session_state["train-said"] = str(error)
 
 
-layout.header("train/launch")
+layout.header(sitemap.LAUNCH)
 left, right = st.columns([1, 1], gap="large", vertical_alignment="bottom")
 with left:
     st.selectbox(

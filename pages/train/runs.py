@@ -10,7 +10,7 @@ import streamlit as st
 from core.config import SettingsError
 from core.training.store.compare import QueryError, differing, matching, settings_of
 from core.training.store.tracking import Run, StoreError
-from pages.common import forms, layout, readers
+from pages.common import forms, layout, readers, sitemap
 from pages.train import run_table
 from pages.train.bundled_study import offer_study
 from pages.train.live_chart import live_chart
@@ -30,7 +30,7 @@ def say_empty() -> None:
         key="runs",
         icon=":material/monitoring:",
     ):
-        st.page_link("pages/train/launch.py", label="Train a model", icon=":material/model_training:")
+        st.page_link(sitemap.LAUNCH.file, label="Train a model", icon=":material/model_training:")
         offer_study("runs-study")
         st.caption("Or from a terminal:")
         st.code(
@@ -120,14 +120,14 @@ def messages() -> None:
     if said := st.session_state.pop("runs-said", None):
         st.error(layout.unmarked(said))
     if st.session_state.pop("runs-go", False):
-        st.switch_page("pages/train/launch.py")
+        st.switch_page(sitemap.LAUNCH.file)
     if used := st.session_state.pop("runs-used", None):
         kind, name = used
         with st.container(horizontal=True, vertical_alignment="center", key="runs-used-note"):
             st.success(
                 f"The other pages now read {'numbers' if kind == 'number' else 'single digits'} with {layout.unmarked(name)}."
             )
-            st.page_link("pages/read/draw.py", label="Draw a number", icon=":material/draw:")
+            st.page_link(sitemap.DRAW.file, label="Draw a number", icon=":material/draw:")
     if gone := st.session_state.get(_GONE):
         with st.container(horizontal=True, vertical_alignment="center", key="runs-undo"):
             st.caption(f"{len(gone)} run{'s' * (len(gone) > 1)} deleted.", width="content")
@@ -362,7 +362,7 @@ def show_deleted(gone: list[Run]) -> None:
     )
 
 
-layout.header("train/runs")
+layout.header(sitemap.RUNS)
 messages()
 try:
     known = run_table.all_runs()

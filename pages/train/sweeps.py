@@ -342,9 +342,9 @@ def show_one(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
         for label, value in figures.items():
             st.metric(label, value, width=150)
     with st.container(horizontal=True, vertical_alignment="center", key="sweeps-actions"):
-        if trial.run and any(screen.path == "train/runs" for screen in sitemap.screens()):
+        if trial.run:
             st.page_link(
-                "pages/train/runs.py",
+                sitemap.RUNS.file,
                 label="Its run",
                 icon=":material/monitoring:",
                 query_params={"run": trial.run},
@@ -355,7 +355,7 @@ def show_one(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
             help="Fills the form of the Train page.",
         ):
             forms.fill("train", settings)
-            st.switch_page("pages/train/launch.py")
+            st.switch_page(sitemap.LAUNCH.file)
         st.download_button(
             "Its settings (JSON)",
             settings.model_dump_json(indent=2),
@@ -461,7 +461,7 @@ def say(plan: Plan, trials: int) -> None:
         )
 
 
-layout.header("train/sweeps")
+layout.header(sitemap.SWEEPS)
 if said := st.session_state.pop("sweeps-said", None):
     st.error(layout.unmarked(said))
 known = {one.name: one for one in all_sweeps()}

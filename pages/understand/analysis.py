@@ -27,7 +27,7 @@ from core.understanding.reports.analysis import (
 )
 from core.understanding.reports.latency import Profile, profile
 from core.understanding.reports.report import Report, report_html, subject_of
-from pages.common import analysis_charts, layout, mnist, readers
+from pages.common import analysis_charts, layout, mnist, readers, sitemap
 
 _SIZES: Final = {500: "quick", 2000: "usual", 10000: "thorough"}
 _SPLITS: Final[dict[Split, str]] = {"validation": "Validation", "test": "Test"}
@@ -117,7 +117,7 @@ def offer_downloads(
         )  # fmt: skip
 
 
-layout.header("understand/analysis")
+layout.header(sitemap.ANALYSIS)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="analysis-controls"):
     kind = readers.choose_kind(key="analysis-kind", label="Model")
     count = st.segmented_control(

@@ -6,7 +6,7 @@ from core.reading import Reader, Reading
 from core.reading.explain import METHODS, patch_weights
 from core.reading.files.picture import as_rgb
 from core.reading.overlay import strip_picture
-from pages.common import attention_maps, layout, readers
+from pages.common import attention_maps, layout, readers, sitemap
 from pages.understand import faithfulness_panel, head_maps, picture_choice, what_if_lab
 
 _KEY = "attention"
@@ -44,7 +44,7 @@ def show_methods(reader: Reader, reading: Reading, kind: readers.Kind) -> None:
     faithfulness_panel.show_measured(reader, kind, key=f"{_KEY}-belief")
 
 
-layout.header("understand/attention")
+layout.header(sitemap.ATTENTION)
 kind = readers.choose_kind(key=f"{_KEY}-kind")
 reader = readers.reader_or_advice(kind)
 if reader is None:

@@ -20,7 +20,7 @@ from core.reading import limit_threads
 from core.reading.overlay import png
 from core.reading.palette import POSITION_COLOURS, position_colour
 from core.understanding import generator
-from pages.common import forms, layout
+from pages.common import forms, layout, sitemap
 from pages.common import mnist as digits
 from pages.common.charts import show_chart
 from pages.understand.thumbnails import thumbnails
@@ -285,7 +285,7 @@ def offer_files(settings: CanvasSettings, seed: int) -> None:
     )
 
 
-layout.header("understand/canvases")
+layout.header(sitemap.CANVASES)
 digits.offer_all()
 seed = ask_seed()
 pictures = st.container()  # above the form: on a phone the form is long

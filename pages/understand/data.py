@@ -17,7 +17,7 @@ from core.understanding.digits.classes import (
     on_paper,
     places_of,
 )
-from pages.common import layout
+from pages.common import layout, sitemap
 from pages.common import mnist as digits
 from pages.common.charts import show_chart
 from pages.common.readers import reader_or_advice
@@ -346,7 +346,7 @@ def show_doubts(judge: Reader) -> None:
     )
 
 
-layout.header("understand/data")
+layout.header(sitemap.DATA)
 digits.offer_all()
 judge = reader_or_advice("digit")
 st.session_state.setdefault("digits-view", _VIEWS[0])

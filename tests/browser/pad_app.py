@@ -22,5 +22,5 @@ def elsewhere() -> None:
 
 
 st.set_page_config(layout="wide")
-layout.dress()
+layout.show_frame()
 st.navigation([st.Page(drawing, title="Pad", default=True), st.Page(elsewhere, title="Elsewhere")]).run()
