@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.config import PRESETS, RunSettings
 from core.training import jobs
 from core.training.store.recording import LOG, SETTINGS
+from pages.common import sitemap
 from tests.conftest import ROOT
 
 
