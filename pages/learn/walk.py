@@ -8,18 +8,10 @@ import streamlit as st
 from core.reading import PictureError
 from core.reading.files.picture import as_rgb
 from core.understanding.walkthrough import as_npz, walk
-from pages.common import layout, mnist, pad, readers, sitemap
+from pages.common import assets, layout, mnist, pad, readers, sitemap
 from pages.learn.walk_stages import Chosen, grid_of, inkiest_patch, show_stage, stages
 
 _EXAMPLE: Final = 2
-_STYLE: Final = """<style>
-@media (min-width: 900px) {
-  [data-testid="stColumn"]:has(.st-key-walk-yours) { position: sticky; top: 4.5rem; align-self: flex-start; }
-}
-.walk-line { font-size: 1.35rem; margin: .2rem 0 .4rem; font-variant-numeric: tabular-nums; }
-.walk-line span { opacity: .5; padding: 0 .35rem; }
-.walk-line small { opacity: .75; padding-left: .6rem; font-size: 1rem; }
-</style>"""
 
 
 def example(kind: readers.Kind) -> np.ndarray:
@@ -48,7 +40,7 @@ def keep(key: str, options: range, default: int) -> None:
 
 
 layout.header(sitemap.WALK)
-st.html(_STYLE)
+st.html(assets.style("walk.css"))
 yours, way_through = st.columns([1, 1.9], gap="large")
 
 with yours.container(key="walk-yours"):

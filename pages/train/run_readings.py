@@ -33,7 +33,7 @@ from core.training.same_canvases import (
 )
 from core.training.store.tracking import Run, StoreError
 from core.understanding.reports.charts import confusion_matrix
-from pages.common import layout, mnist
+from pages.common import assets, layout, mnist
 from pages.common.analysis_charts import show_matrix
 from pages.common.charts import show_chart
 from pages.train import run_table as runs
@@ -280,26 +280,11 @@ def _show_canvases(result: Compared, order: Sequence[int], *, key: str, narrow: 
             f'<figure><img alt="A canvas with {truth}" src="data:image/png;base64,{picture}">'
             f"<figcaption>written <b>{truth}</b>, {kind}</figcaption><ul>{''.join(lines)}</ul></figure>"
         )
-    st.html(f'<style>{_STYLE}</style><div class="same{" narrow" if narrow else ""}">{"".join(cards)}</div>')
+    st.html(
+        f'{assets.style("same_canvases.css")}<div class="same{" narrow" if narrow else ""}">{"".join(cards)}</div>'
+    )
 
 
 def _enlarged(gray: np.ndarray) -> np.ndarray:
     """HWC uint8 RGB, so large that pixels stay sharp."""
     return np.repeat(np.repeat(np.repeat(gray[..., None], 3, 2), 3, 0), 3, 1)
-
-
-_STYLE: Final = """
-.same { display: grid; grid-template-columns: repeat(auto-fill, minmax(15.5rem, 1fr)); gap: 1.4rem 1.5rem; padding: .5rem 0; }
-.same.narrow { grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
-.same figure { margin: 0; min-width: 0; }
-.same img { display: block; width: 100%; image-rendering: pixelated; border-radius: 6px;
-  border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
-.same figcaption { padding: .35rem 0 .1rem; opacity: .85; font-size: .95rem; }
-.same ul { list-style: none; margin: 0; padding: 0; font-variant-numeric: tabular-nums; }
-.same li { display: flex; align-items: baseline; gap: .45rem; margin: 0; padding: .12rem 0; min-width: 0; }
-.same li i { flex: none; width: .6rem; height: .6rem; border-radius: 2px; }
-.same li b { font-weight: 600; }
-.same li.wrong b { text-decoration: underline wavy #d46b01 1.5px; text-underline-offset: .22em; }
-.same li small { opacity: .8; white-space: nowrap; }
-.same li span { margin-left: auto; opacity: .7; font-size: .85rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-"""

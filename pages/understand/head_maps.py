@@ -29,6 +29,7 @@ from core.understanding.attention.heads import (
     weights_of,
 )
 from core.understanding.attention.what_if import PARTS, Part, Patch
+from pages.common import assets
 from pages.common.charts import show_chart
 from pages.common.layout import percent
 from pages.understand.patch_board import patch_board
@@ -50,19 +51,6 @@ _VIEWS: Final = {
 _GREEN: Final = (38, 138, 62)  # no position has it
 _SMALL, _LARGE = 320, 960  # pixels that a map of a strip is wide, about; lines between patches are one pixel
 _MEAN: Final = "Mean"
-
-_STYLE: Final = """<style>
-.heads { display: grid; grid-template-columns: repeat(var(--heads), minmax(0, 1fr)); gap: .2rem .9rem; }
-.heads h4 { grid-column: 1 / -1; font: 600 .9rem/1.3 "Source Sans", sans-serif; margin: .3rem 0 0; padding: 0; }
-.heads figure { margin: 0; max-width: 19rem; }
-.heads.square figure { max-width: 9rem; }
-.heads img { display: block; width: 100%; border-radius: 4px; image-rendering: pixelated; box-sizing: border-box;
-  border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
-.heads .chosen img { outline: 3px solid #7a70d8; outline-offset: 1px; }
-.heads figcaption { font-size: .82rem; line-height: 1.35; padding: .2rem 0 .25rem; font-variant-numeric: tabular-nums; }
-.heads figcaption span { opacity: .75; white-space: nowrap; }
-@media (max-width: 640px) { .heads:not(.square) { grid-template-columns: repeat(min(var(--heads), 2), minmax(0, 1fr)); } }
-</style>"""
 
 
 class _Seen(NamedTuple):
@@ -270,7 +258,7 @@ def _grid_html(
                 f"<figcaption>Head {other + 1} <span><b>{bits}</b>, {share}</span></figcaption></figure>"
             )
     shape = "heads" if width > height else "heads square"
-    return f'<div class="{shape}" style="--heads:{len(drawn[0])}">{"".join(cells)}</div>{_STYLE}'
+    return f'<div class="{shape}" style="--heads:{len(drawn[0])}">{"".join(cells)}</div>{assets.style("head_maps.css")}'
 
 
 def _show_large(

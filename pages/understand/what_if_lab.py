@@ -25,6 +25,7 @@ from core.understanding.attention.what_if import (
     patches_of_digit,
     what_if,
 )
+from pages.common import assets
 from pages.common.layout import percent, reading_html
 from pages.understand import head_maps
 from pages.understand.patch_board import Mark, patch_board
@@ -33,22 +34,6 @@ Tool = Literal["erased", "masked"]
 _TOOLS: Final[dict[Tool, str]] = {"erased": "Erase: paper", "masked": "Mask: no token"}
 _TEMPERATURES: Final = [0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0]
 _STILL: Final = -1
-_STYLE: Final = """<style>
-.sides { display: grid; grid-template-columns: 1fr 1fr; gap: 1.2rem; }
-.sides h4 { font: 600 1rem/1.3 "Source Sans", sans-serif; margin: 0; padding: 0; }
-.sides .reading-digits { gap: .5rem; }
-.sides .reading-digit b { font-size: 2.4rem; }
-.sides .reading-none { font-size: 1.6rem; }
-.sides img { display: block; width: 100%; border-radius: 4px; margin: .2rem 0 .3rem; box-sizing: border-box;
-  border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
-.sides small { font-size: .85rem; line-height: 1.3; display: block; opacity: .85; }
-.odds { display: grid; grid-template-columns: auto 1fr; gap: .45rem .7rem; align-items: center; padding-bottom: .25rem; }
-.odds > b { color: var(--ink); font-size: 1.3rem; }
-.odds > div { display: grid; grid-template-columns: 1fr 6.6rem; gap: .15rem .5rem; align-items: center; }
-.odds i { display: block; height: 1rem; min-width: 2px; border-radius: 3px; background: var(--ink); }
-.odds i.before { opacity: .4; }
-.odds small { font-size: .85rem; line-height: 1.1; font-variant-numeric: tabular-nums; }
-</style>"""
 _PATCHES: Final = "what-if-patches"
 _OF: Final = "what-if-of"
 
@@ -195,7 +180,7 @@ def _moved(reading: Reading) -> Move | None:
 def _show_answer(reader: Reader, reading: Reading, change: Change, answer: Answer, started: float) -> None:
     """Before and after: the reading, each digit's probability, and where the model looked."""
     sides = _side("Before", reader, reading), _side("After", answer.reader, answer.reading)
-    st.html(f'<div class="sides">{"".join(sides)}</div>{_STYLE}')
+    st.html(f'<div class="sides">{"".join(sides)}</div>{assets.style("what_if.css")}')
     if reading.digits:
         st.markdown("**How likely each digit of the first reading is**, given those before it")
         st.html(_odds(reading, answer))
@@ -239,7 +224,7 @@ def _odds(reading: Reading, answer: Answer) -> str:
         rows.append(
             f'<b style="--ink:{position_colour(place)}">{digit.value}</b><div style="--ink:{position_colour(place)}">{bars}</div>'
         )
-    return f'<div class="odds">{"".join(rows)}</div>{_STYLE}'
+    return f'<div class="odds">{"".join(rows)}</div>{assets.style("what_if.css")}'
 
 
 def _said(reading: Reading, change: Change, answer: Answer) -> dict[str, object]:
