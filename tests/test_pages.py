@@ -139,7 +139,7 @@ def number(*digits: tuple[int, float, list[tuple[str, float]]], sure: float = 0.
 
 def test_the_certainty_of_the_whole_stands_above_each_digit_and_its_runners_up() -> None:
     read = number((4, 0.95, [("9", 0.04), ("1", 0.01)]), (0, 0.97, [("6", 0.02), ("end", 0.01)]), sure=0.92)
-    figure = probability_bars.certainty_figure(read, candidates=2)
+    figure = probability_bars.probability_figure(read, candidates=2)
     bars = figure.data[0]
     assert bars.x == (0.92, 0.95, 0.04, 0.97, 0.02) and bars.text == ("92%", "95%", "4%", "97%", "2%")
     names = figure.layout.yaxis.ticktext
@@ -149,7 +149,7 @@ def test_the_certainty_of_the_whole_stands_above_each_digit_and_its_runners_up()
 
 
 def test_of_a_single_digit_the_whole_has_no_bar_of_its_own() -> None:
-    figure = probability_bars.certainty_figure(number((4, 0.95, [("9", 0.04)])), candidates=2)
+    figure = probability_bars.probability_figure(number((4, 0.95, [("9", 0.04)])), candidates=2)
     assert figure.data[0].x == (0.95, 0.04)
 
 

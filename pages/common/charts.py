@@ -1,4 +1,4 @@
-"""Charts in the looks of the app: a Plotly figure goes in, a chart that follows light and dark comes out."""
+"""Shows Plotly charts in the app's layout, so that they follow light and dark."""
 
 from typing import Any
 

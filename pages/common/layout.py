@@ -1,4 +1,4 @@
-"""The looks that all pages share: frame, header, the big reading, empty states, and how a probability is written."""
+"""The layout that all pages share: frame, header, the large reading, empty states, and how a probability is written."""
 
 from collections.abc import Sequence
 from html import escape
@@ -88,7 +88,7 @@ def percent(probability: float) -> str:
     return f"{probability:.0%}" if 0.01 <= probability < 0.99 else f"{probability:.1%}"
 
 
-def unmarked(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """A text that somebody typed, not to be taken for markup."""
     return "".join(f"\\{sign}" if sign in r"\`*_{}[]()#+-.!|<>~$:" else sign for sign in text)
 

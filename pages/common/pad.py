@@ -1,4 +1,4 @@
-"""The drawing pad: strokes of mouse, finger or pen go in, a grey picture of black ink on white comes out."""
+"""The drawing pad, which gives a gray picture of black ink on white."""
 
 from typing import Any, Final
 

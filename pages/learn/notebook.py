@@ -1,4 +1,4 @@
-"""Notebook: the guided walk through the model in code, to read here or to take along."""
+"""The Notebook page: the guided tour of the model in code, to read here or to take along."""
 
 from pathlib import Path
 
@@ -52,7 +52,9 @@ with contents.container(key="notebook-contents"):
         on_click="ignore",
     )
     titled = [part for part in parts if isinstance(part, Text) and part.heading is not None]
-    st.markdown("  \n".join(f"[{layout.unmarked(part.heading or '')}](#{part.anchor})" for part in titled))
+    st.markdown(
+        "  \n".join(f"[{layout.escape_markdown(part.heading or '')}](#{part.anchor})" for part in titled)
+    )
 with story:
     st.markdown(
         "This is the notebook as it was last run, with its outputs. It is made of the very modules that read numbers in this app."

@@ -1,4 +1,4 @@
-"""How it works: one's own drawing followed through the model, stage by stage."""
+"""The How it works page: one's own drawing followed through the model, stage by stage."""
 
 from typing import Final
 
@@ -94,9 +94,9 @@ with way_through:
     all_stages = stages(reader)
     keep("walk-stage", range(len(all_stages)), 0)
     tools = st.container(horizontal=True, vertical_alignment="center")
-    whole = st.session_state.get("walk-all", False)
+    all_at_once = st.session_state.get("walk-all", False)
     place: int | None = None
-    if not whole:
+    if not all_at_once:
         place = st.segmented_control(
             "Stage",
             range(len(all_stages)),
@@ -109,7 +109,7 @@ with way_through:
         )
     place = place or 0
     with tools:
-        if not whole:
+        if not all_at_once:
             st.button(
                 "Back", on_click=go, args=[-1], disabled=place == 0, key="walk-back-button", shortcut="B",
                 icon=":material/arrow_back:",
@@ -133,5 +133,5 @@ with way_through:
             help="Every tensor of this walk as a NumPy archive (.npz).",
         )
     for number, stage in enumerate(all_stages, start=1):
-        if whole or number == place + 1:
+        if all_at_once or number == place + 1:
             show_stage(reader, way, stage, number, chosen)

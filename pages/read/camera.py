@@ -1,4 +1,4 @@
-"""The visitor's camera: frames go to a function and what it returns is shown; the one file that knows streamlit-webrtc.
+"""The visitor's camera: each frame goes to a function, and what that returns is shown. The one file that knows streamlit-webrtc.
 
 Nothing beyond this machine is asked by default, which is enough for a browser on the same machine or network. A visitor
 behind another router needs a STUN or TURN server: name it in `.streamlit/secrets.toml`

@@ -1,4 +1,4 @@
-"""How a live reader goes, in; on the page: readings, strips, figures and the last readings, anew twice a second."""
+"""The panel beside the video: readings, strips, figures and the last readings, drawn anew twice a second."""
 
 from base64 import b64encode
 from html import escape

@@ -1,4 +1,4 @@
-"""A Plotly figure in, a chart that keeps its zoom while the data grows out.
+"""A chart that keeps its zoom while its data grow.
 
 `st.plotly_chart` mounts a new chart for every new point, and with it goes what a person had zoomed to
 (streamlit/streamlit#16052). This one stays in the page and is told what is new. Plotly's own script comes from

@@ -1,4 +1,4 @@
-"""Some runs in; on the page: how their best checkpoints read the same validation canvases, where they disagree, and what they mix up."""
+"""How the best checkpoints of some runs read the same validation canvases: where they disagree, and what they mix up."""
 
 from __future__ import annotations
 
@@ -84,12 +84,16 @@ def compared(some: Sequence[Run]) -> Compared | None:
         try:
             path = runs.checkpoint(run)
             if path is None:
-                st.caption(f"**{layout.unmarked(run.name)}** kept no checkpoint, and is left out here.")
+                st.caption(
+                    f"**{layout.escape_markdown(run.name)}** kept no checkpoint, and is left out here."
+                )
                 continue
             changed = path.stat().st_mtime
             able.append((run, path, changed, _checkpoint(path, changed)))
         except (StoreError, CheckpointError, OSError) as error:
-            st.warning(f"**{layout.unmarked(run.name)}** is left out: {layout.unmarked(str(error))}")
+            st.warning(
+                f"**{layout.escape_markdown(run.name)}** is left out: {layout.escape_markdown(str(error))}"
+            )
     if not able:
         st.caption(
             "Nothing can be read without a checkpoint. A run keeps one after its first round of training."
@@ -106,7 +110,7 @@ def compared(some: Sequence[Run]) -> Compared | None:
         parts = []
         for first in range(0, total, _TOGETHER):
             done = (number + first / total) / len(able)
-            bar.progress(done, f"{layout.unmarked(run.name)} reads {total:,} canvases …")
+            bar.progress(done, f"{layout.escape_markdown(run.name)} reads {total:,} canvases …")
             parts.append(_answers(path, changed, made, first, canvases))
         answers.append(joined(parts))
     bar.empty()
@@ -202,7 +206,7 @@ def show_errors(some: Sequence[Run]) -> None:
     if len(result.runs) > 1:
         place = st.segmented_control(
             "Run", range(len(result.runs)), default=0, required=True, key="runs-errors-of",
-            format_func=lambda index: layout.unmarked(names[result.runs[index].id]),
+            format_func=lambda index: layout.escape_markdown(names[result.runs[index].id]),
         )  # fmt: skip
     found = confusions(result.canvases.truths, result.answers[place])
     left, right = st.columns([1, 1], gap="large")

@@ -1,4 +1,4 @@
-"""The run store's runs in, what the runs page shows of them out: the table, the curves, the settings side by side, files to take along."""
+"""Runs as the Runs page shows them: the table, the curves, the settings side by side, files to take along."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pages.train.sweep_charts import plain, short
 SCORES: Final = ("clean", "camera", "score", "mnist")
 """Metrics that are shares."""
 AXES: Final[dict[Axis, str]] = {
-    "step": "step", "epoch": "epoch", "samples": "canvases seen", "minutes": "minutes since it began"
+    "step": "step", "epoch": "round", "samples": "canvases seen", "minutes": "minutes since it began"
 }  # fmt: skip
 METRICS: Final = {
     "loss": "Loss", "clean": "Exact match, clean canvases", "camera": "Exact match, camera-like canvases",
@@ -153,7 +153,7 @@ def is_score(column: str) -> bool:
     return which in ("best", "last") and metric in SCORES
 
 
-def column_looks(table: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def column_config(table: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """How each column is headed and written."""
     looks: dict[str, Any] = {}
     for name in table[0] if table else {}:

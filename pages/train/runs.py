@@ -1,4 +1,4 @@
-"""Runs: every training that was ever recorded, found, sorted, compared with others, and taken to the other pages."""
+"""The Runs page: every recorded run can be found, sorted, compared with others, and taken to the other pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def say_empty() -> None:
     """How the first run comes about."""
     with layout.empty_state(
         "No run yet",
-        "Every training leaves a run here: its settings, its curves and its best checkpoint. Train a small model first; "
+        "Every model that is trained leaves a run here: its settings, its curves and its best checkpoint. Train a small model first; "
         "two of them with one setting changed, and you can see what that setting does.",
         key="runs",
         icon=":material/monitoring:",
@@ -107,7 +107,7 @@ def pin(run: Run | None) -> None:
 
 
 def take_settings(run: Run) -> None:
-    """Into the form of the training page."""
+    """Into the form of the Train page."""
     try:
         forms.fill("train", settings_of(run))
         st.session_state["runs-go"] = True
@@ -118,14 +118,14 @@ def take_settings(run: Run) -> None:
 def messages() -> None:
     """What came of what was pressed."""
     if said := st.session_state.pop("runs-said", None):
-        st.error(layout.unmarked(said))
+        st.error(layout.escape_markdown(said))
     if st.session_state.pop("runs-go", False):
         st.switch_page(sitemap.LAUNCH.file)
     if used := st.session_state.pop("runs-used", None):
         kind, name = used
         with st.container(horizontal=True, vertical_alignment="center", key="runs-used-note"):
             st.success(
-                f"The other pages now read {'numbers' if kind == 'number' else 'single digits'} with {layout.unmarked(name)}."
+                f"The other pages now read {'numbers' if kind == 'number' else 'single digits'} with {layout.escape_markdown(name)}."
             )
             st.page_link(sitemap.DRAW.file, label="Draw a number", icon=":material/draw:")
     if gone := st.session_state.get(_GONE):
@@ -148,7 +148,7 @@ def filtered(known: list[Run]) -> list[Run]:
     try:
         return matching(known, query or "")
     except QueryError as error:
-        st.warning(layout.unmarked(str(error)))
+        st.warning(layout.escape_markdown(str(error)))
         return known
 
 
@@ -169,7 +169,7 @@ def choose(listed: list[Run], baseline: Run | None, columns: list[str]) -> list[
         key=key,
         hide_index=True,
         height=min(38 + 35 * len(table), 400),
-        column_config=run_table.column_looks(table),
+        column_config=run_table.column_config(table),
         placeholder="",
         on_select=ticked,
         selection_mode="multi-row",
@@ -198,7 +198,7 @@ def act(some: list[Run], table_runs: list[Run], columns: list[str], baseline: Ru
                     dict.fromkeys(key for run in some for key in run_table.own_tags(run))
                 ):
                     st.button(
-                        f"Remove {layout.unmarked(key)}",
+                        f"Remove {layout.escape_markdown(key)}",
                         key=f"runs-untag-{place}",
                         icon=":material/close:",
                         on_click=untag,
@@ -285,7 +285,7 @@ def show_curves(some: list[Run]) -> None:
         try:
             figure = run_table.curves(some, metrics, axis, weight=weight, log_x=log_x, log_y=log_y)
         except StoreError as error:
-            st.error(layout.unmarked(str(error)))
+            st.error(layout.escape_markdown(str(error)))
             return
         live_chart(
             figure, key="runs-curves", label="Curves of the ticked runs", height=90 + 250 * len(metrics)
@@ -293,10 +293,10 @@ def show_curves(some: list[Run]) -> None:
 
     draw()
     for metric in metrics:
-        without = [layout.unmarked(run.name) for run in some if metric not in run.last]
+        without = [layout.escape_markdown(run.name) for run in some if metric not in run.last]
         if without:
             st.caption(
-                f"*{run_table.METRICS.get(metric, layout.unmarked(metric))}* was never logged by {', '.join(without)}."
+                f"*{run_table.METRICS.get(metric, layout.escape_markdown(metric))}* was never logged by {', '.join(without)}."
             )
     st.caption(
         "Drag over a stretch to look closer: all plots follow. Double-click to see all of it; the camera in the chart's corner saves a picture."
@@ -329,7 +329,9 @@ def show_settings(some: list[Run]) -> None:
         )
     for run in some:
         if run.note:
-            st.markdown(f"**{layout.unmarked(run_table.labels(some)[run.id])}**: {layout.unmarked(run.note)}")
+            st.markdown(
+                f"**{layout.escape_markdown(run_table.labels(some)[run.id])}**: {layout.escape_markdown(run.note)}"
+            )
 
 
 @st.fragment(run_every=3.0)
@@ -368,7 +370,7 @@ try:
     known = run_table.all_runs()
     gone = run_table.all_runs(deleted=True)
 except StoreError as error:
-    st.error(layout.unmarked(str(error)))
+    st.error(layout.escape_markdown(str(error)))
     st.stop()
 if not known:
     say_empty()

@@ -1,4 +1,4 @@
-"""Analysis: what a checkpoint gets right and wrong, and how well it knows it."""
+"""The Analysis page: what a checkpoint gets right and wrong, and how well it knows it."""
 
 from __future__ import annotations
 

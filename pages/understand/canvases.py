@@ -1,4 +1,4 @@
-"""Canvases: the generator of training pictures with every setting live."""
+"""The Canvases page: the generator of training pictures, with every setting live."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def stock(checksum: str) -> Tiles:
 
 
 @st.cache_resource(show_spinner=False, max_entries=40)
-def sheet(settings: CanvasSettings, seed: int, checksum: str) -> Canvases:
+def canvases_of(settings: CanvasSettings, seed: int, checksum: str) -> Canvases:
     return generator.canvases(stock(checksum), settings, _SHOWN, seed)
 
 
@@ -292,7 +292,7 @@ pictures = st.container()  # above the form: on a phone the form is long
 settings = ask()
 if settings is not None:
     stock(digits.mnist().checksum)  # here, where its spinner can be seen
-    made = sheet(settings, seed, digits.mnist().checksum)
+    made = canvases_of(settings, seed, digits.mnist().checksum)
     written = made.texts
     chosen = st.session_state.get(_CHOSEN, 0)
 

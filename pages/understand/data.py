@@ -1,4 +1,4 @@
-"""Digits: MNIST by label, split and place, as maps and by how hard each digit is."""
+"""The Digits page: MNIST by label, split and place, as maps, and by how hard each digit is."""
 
 from __future__ import annotations
 
@@ -274,14 +274,14 @@ def show_published(sure: np.ndarray) -> None:
         label="Published label errors",
         captions=[
             f"given {error.given}, people: {'?' if error.corrected is None else error.corrected}\n"
-            + said(sure[error.place])
+            + answer_of(sure[error.place])
             for error in labels.PUBLISHED
         ],
         wide=104,
     )
 
 
-def said(sure: np.ndarray) -> str:
+def answer_of(sure: np.ndarray) -> str:
     """What the model answers, in a few letters."""
     return f"model: {labels.name(int(sure.argmax()))}, {layout.percent(float(sure.max()))}"
 
@@ -318,7 +318,7 @@ def show_doubts(judge: Reader) -> None:
         key="digits-against",
         label="Digits whose label the model contradicts",
         captions=[
-            f"label {some.labels[place]}{' ★' if place in listed else ''}\n" + said(sure[place])
+            f"label {some.labels[place]}{' ★' if place in listed else ''}\n" + answer_of(sure[place])
             for place in against[:_DOUBTS]
         ],
         wide=104,
@@ -333,7 +333,7 @@ def show_doubts(judge: Reader) -> None:
         hard,
         key="digits-hard",
         label="Digits of which the model is least sure",
-        captions=[f"label {some.labels[place]}\n" + said(sure[place]) for place in hard],
+        captions=[f"label {some.labels[place]}\n" + answer_of(sure[place]) for place in hard],
         wide=104,
     )
     st.download_button(

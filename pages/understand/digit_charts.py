@@ -1,4 +1,4 @@
-"""Digits and what is known of them in, charts of them out: the balance of classes, and a map of which a part can be chosen."""
+"""Charts of MNIST's digits: the balance of classes, and a map of which a part can be chosen."""
 
 from __future__ import annotations
 

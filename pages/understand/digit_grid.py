@@ -1,4 +1,4 @@
-"""Digits of MNIST in; on the page: grids in which each can be chosen, and the chosen one in full."""
+"""Grids of MNIST's digits in which each can be chosen, and the chosen one in full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The attention of a reading in; on the page: a map of each layer and head with its entropy, one of them large, and one patch's."""
+"""Maps of the attention of each layer and head with their entropy, one of them large, and that of one patch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A strip and marks on its patches in, a board of buttons over the picture out: a patch is chosen by mouse, finger or arrow keys."""
+"""A picture of a strip whose patches are buttons, chosen by mouse, finger or arrow keys."""
 
 from __future__ import annotations
 

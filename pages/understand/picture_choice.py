@@ -1,4 +1,4 @@
-"""The choice of a picture: an example, a digit of MNIST's test part, a drawing or a photo goes in, its reading comes out."""
+"""The choice of a picture (an example, a digit of MNIST's test part, a drawing or a photo) and its reading."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _photo(reader: Reader, kind: readers.Kind) -> Chosen | None:
     for file in brought:
         if file.trouble:
             st.warning(
-                f"**{layout.unmarked(file.name)}**: {layout.unmarked(file.trouble)}.",
+                f"**{layout.escape_markdown(file.name)}**: {layout.escape_markdown(file.trouble)}.",
                 icon=":material/broken_image:",
             )
     found = [

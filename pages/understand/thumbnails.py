@@ -1,4 +1,4 @@
-"""Many small pictures in, one fast grid of them out, each a button: all of them travel as a single picture."""
+"""A fast grid of many small pictures, each a button; all of them travel as a single picture."""
 
 from __future__ import annotations
 

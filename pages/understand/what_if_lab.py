@@ -1,4 +1,4 @@
-"""A reading in; on the page: controls that change the strip or the model, and what is read then, beside what was read."""
+"""Controls that change the strip or the model, and what is read then, beside what was read."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def _show_answer(reader: Reader, reading: Reading, change: Change, answer: Answe
     )
     st.download_button(
         "What if (JSON)",
-        lambda: json.dumps(_said(reading, change, answer), indent=2),
+        lambda: json.dumps(_as_dict(reading, change, answer), indent=2),
         f"what-if-{reading.text or 'nothing'}.json",
         "application/json",
         icon=":material/download:",
@@ -227,7 +227,7 @@ def _odds(reading: Reading, answer: Answer) -> str:
     return f'<div class="odds">{"".join(rows)}</div>{assets.style("what_if.css")}'
 
 
-def _said(reading: Reading, change: Change, answer: Answer) -> dict[str, object]:
+def _as_dict(reading: Reading, change: Change, answer: Answer) -> dict[str, object]:
     """What was asked and answered, ready for JSON; rows, columns, layers and heads are counted from 0."""
     return {
         "change": {

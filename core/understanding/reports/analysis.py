@@ -1,4 +1,4 @@
-"""A checkpoint and digits in, what it gets right and wrong out: by what is written, how it lies, what the camera did, and how well it knows.
+"""Analyses what a checkpoint gets right and wrong: by what is written, how it lies, what the camera did, and how well it knows.
 
 Canvases of four kinds are read: clean ones, ones as of a camera, ones with a single effect at a set strength, so that what an effect
 costs is not mixed up with what comes along with it, and ones without any number.

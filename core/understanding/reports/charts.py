@@ -1,4 +1,4 @@
-"""An analysis in, Plotly figures out: the same on the page and in the report, on a ground that light and dark show through."""
+"""Plotly charts of an analysis, for the page and for the report, on a ground that light and dark show through."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An analysis in, what its figures and charts say out, in a few sentences: the same on the page and in the report.
+"""Sentences on what the figures and charts of an analysis say, for the page and for the report.
 
 Their only markup is **bold** and [words](address), which Markdown and the report both know.
 """
@@ -20,11 +20,11 @@ HOW_TO_READ: Final = (
     "The small figures are how many there are. Whiskers are 95 % intervals (Wilson 1927): where they overlap, the difference may be chance. "
     f"Groups of fewer than {FEW} are gray."
 )
-KINDS_SAID: Final = (
+ABOUT_PARTS: Final = (
     "**clean**: ink as it was written. **camera-like**: light, blur, noise and other effects by chance. **one effect**: one of "
     "them alone. **nothing there**: no number."
 )
-EFFECTS_SAID: Final = (
+ABOUT_EFFECTS: Final = (
     "Each canvas has one effect alone, so that what it costs is its own: **weak** is up to half of the strongest that the generator makes, "
     "**strong** above. Marks, inversion and edge are there or not. The dotted line is what clean canvases reach, the band its 95 % interval: "
     "where a whisker and the band overlap, the difference may be chance, and of so many whiskers one or two miss it by chance, too."
@@ -41,7 +41,7 @@ _NAMED: Final = {
     "together": "{} effects at once",
     "effect": "{}",
 }
-FINDINGS_SAID: Final = (
+ABOUT_FINDINGS: Final = (
     "Only what chance hardly explains: the worst group of each kind against all others of its kind, and each effect against clean canvases, where "
     "the 95 % intervals do not overlap."
 )

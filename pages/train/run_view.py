@@ -1,4 +1,4 @@
-"""A training's folder in; on the page: how far it is, its curves, and the same few canvases as they were read round by round."""
+"""The view of a run while it learns: how far it is, its curves, and the same few canvases as they were read round by round."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _COLOURS: Final = {"clean": "#129390", "camera": "#d46b01", "mnist": "#6359d2"}
 _NAMES: Final = {"clean": "clean canvases", "camera": "camera-like canvases", "mnist": "MNIST digits"}
 
 
-def show_training(folder: Path, *, key: str, alive: bool) -> None:
-    """Everything of one training, as its files say it at this moment; time is left to one that is `alive`."""
+def show_run(folder: Path, *, key: str, alive: bool) -> None:
+    """Everything of one run, as its files say it at this moment; time is left to one that is `alive`."""
     now = progress(folder)
     if now.settings is None or not now.step:
         st.caption(
