@@ -80,10 +80,17 @@ def test_every_address_has_a_file_that_a_fresh_server_finds_and_that_hands_over_
 @pytest.mark.parametrize(
     ("probability", "written"),
     [
-        (0.0, "0%"), (0.0004, "<0.1%"), (0.004, "0.4%"), (0.873, "87%"), (0.9899, "99%"),
-        (0.9931, "99.3%"), (0.99949, ">99.9%"), (0.999999, ">99.9%"), (1.0, "100%"),
+        (0.0, "0%"),
+        (0.0004, "<0.1%"),
+        (0.004, "0.4%"),
+        (0.873, "87%"),
+        (0.9899, "99%"),
+        (0.9931, "99.3%"),
+        (0.99949, ">99.9%"),
+        (0.999999, ">99.9%"),
+        (1.0, "100%"),
     ],
-)  # fmt: skip
+)
 def test_a_probability_is_never_rounded_to_certainty(probability: float, written: str) -> None:
     assert percent(probability) == written
 
@@ -225,8 +232,12 @@ def test_every_choice_shows_another_overlay_and_is_kept_when_the_page_is_left(op
     page = open_draw(INK)
     seen = [overlay_file(page)]
     for label, value in [
-        ("Digit", "0"), ("Method", "Rollout"), ("Method", "Gradient-weighted"), ("Encoder, up to layer", "1"), ("Head", "3")
-    ]:  # fmt: skip
+        ("Digit", "0"),
+        ("Method", "Rollout"),
+        ("Method", "Gradient-weighted"),
+        ("Encoder, up to layer", "1"),
+        ("Head", "3"),
+    ]:
         choose(page, label, value)
         seen.append(overlay_file(page))
     assert len(set(seen)) == len(seen)

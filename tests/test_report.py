@@ -95,8 +95,14 @@ def test_nothing_in_it_is_loaded_from_anywhere(written: Path, parts: Parts) -> N
 
 def test_it_has_every_section_and_every_chart(parts: Parts) -> None:
     assert parts.titles == [
-        "Analysis of digit.safetensors", "Overview", "Where it fails", "Confusions", "Confidence", "Worst mistakes", "Time",
-    ]  # fmt: skip
+        "Analysis of digit.safetensors",
+        "Overview",
+        "Where it fails",
+        "Confusions",
+        "Confidence",
+        "Worst mistakes",
+        "Time",
+    ]
     charts = {"parts", "digit", "height", "together", "effects", "confusion", "reliability", "risk", "time"}
     assert charts <= set(parts.ids)
     # Of a model of single digits there is nothing to say by spacing.

@@ -63,9 +63,11 @@ def show_confusions(analysis: Analysis) -> None:
         if st.session_state.get("analysis-cell") not in cells:
             st.session_state["analysis-cell"] = cells[0]
         cell = st.selectbox(
-            "Written and read", cells, key="analysis-cell",
+            "Written and read",
+            cells,
+            key="analysis-cell",
             format_func=lambda cell: f"{sentences.cell(*cell)}: {len(analysis.confusion[cell]):,}",
-        )  # fmt: skip
+        )
         places = list(dict.fromkeys(analysis.confusion[cell]))
         show_contact_sheet(contact_sheet(analysis.seen, places[:_A_PAGE]))
         if len(places) > _A_PAGE:
@@ -82,9 +84,15 @@ def show_matrix(figure: go.Figure, *, key: str, into: str) -> None:
     shown = go.Figure(figure.data, layout=LAYOUT)
     shown.update_layout(figure.layout.to_plotly_json())
     st.plotly_chart(
-        shown, key=key, width="stretch", theme="streamlit", on_select=clicked, selection_mode="points",
-        config=tools("confusions"), alt="How often each written digit was read as each digit",
-    )  # fmt: skip
+        shown,
+        key=key,
+        width="stretch",
+        theme="streamlit",
+        on_select=clicked,
+        selection_mode="points",
+        config=tools("confusions"),
+        alt="How often each written digit was read as each digit",
+    )
 
 
 def show_confidence(analysis: Analysis) -> None:

@@ -34,6 +34,8 @@ def tools(save_as: str | None) -> dict[str, Any]:
     if save_as is None:
         return {"displayModeBar": False}
     return {
-        "displayModeBar": True, "displaylogo": False, "modeBarButtons": [["toImage"]],
+        "displayModeBar": True,
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
         "toImageButtonOptions": {"format": "svg", "filename": save_as},
-    }  # fmt: skip
+    }

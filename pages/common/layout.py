@@ -17,20 +17,28 @@ class Digit(Protocol):
     """What the big display needs to know of one digit of a reading."""
 
     @property
-    def value(self) -> int: ...
+    def value(self) -> int:
+        """0 to 9."""
+
     @property
-    def probability(self) -> float: ...
+    def probability(self) -> float:
+        """How sure the model is of it."""
 
 
 class Reading(Protocol):
     """What the big display needs of a reading; core.reading's own has it, and more."""
 
     @property
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """The number; empty where nothing was read."""
+
     @property
-    def probability(self) -> float: ...
+    def probability(self) -> float:
+        """How sure the model is of the whole."""
+
     @property
-    def digits(self) -> Sequence[Digit]: ...
+    def digits(self) -> Sequence[Digit]:
+        """Its digits, from the left."""
 
 
 def show_frame() -> None:

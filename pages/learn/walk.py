@@ -111,13 +111,24 @@ with way_through:
     with tools:
         if not all_at_once:
             st.button(
-                "Back", on_click=go, args=[-1], disabled=place == 0, key="walk-back-button", shortcut="B",
+                "Back",
+                on_click=go,
+                args=[-1],
+                disabled=place == 0,
+                key="walk-back-button",
+                shortcut="B",
                 icon=":material/arrow_back:",
-            )  # fmt: skip
+            )
             st.button(
-                "Next", on_click=go, args=[1], disabled=place == len(all_stages) - 1, key="walk-next-button", shortcut="N",
-                icon=":material/arrow_forward:", type="primary",
-            )  # fmt: skip
+                "Next",
+                on_click=go,
+                args=[1],
+                disabled=place == len(all_stages) - 1,
+                key="walk-next-button",
+                shortcut="N",
+                icon=":material/arrow_forward:",
+                type="primary",
+            )
             st.caption(f"Step {place + 1} of {len(all_stages)}", width="content")
         st.space("stretch")
         st.toggle("All at once", key="walk-all", help="Every stage, below each other.")

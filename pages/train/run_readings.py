@@ -75,10 +75,15 @@ def _answers(path: Path, last_changed: float, made: object, first: int, _canvase
 def compared(some: Sequence[Run]) -> Compared | None:
     """What the runs' best checkpoints read; None, and the page says why, where none has one. Only the first time takes long."""
     size = st.segmented_control(
-        "How many canvases", list(_SIZES), default=next(iter(_SIZES)), required=True, key="canvases", bind="query-params",
+        "How many canvases",
+        list(_SIZES),
+        default=next(iter(_SIZES)),
+        required=True,
+        key="canvases",
+        bind="query-params",
         format_func=lambda size: f"{size:,} ({_SIZES[size]})",
         help="Of validation digits. The differences between runs that a few hundred canvases show are often chance.",
-    )  # fmt: skip
+    )
     able: list[tuple[Run, Path, float, Checkpoint]] = []
     for run in some:
         try:
@@ -156,9 +161,13 @@ def show_same(some: Sequence[Run]) -> None:
         + (", too few to tell small differences apart; take more canvases above." if each < 100 else ".")
     )
     st.download_button(
-        "These readings (CSV)", lambda: readings_csv(result), "readings.csv", "text/csv", icon=":material/download:",
+        "These readings (CSV)",
+        lambda: readings_csv(result),
+        "readings.csv",
+        "text/csv",
+        icon=":material/download:",
         on_click="ignore",
-    )  # fmt: skip
+    )
     st.subheader("Where they disagree" if len(result.runs) > 1 else "Where it errs", anchor=False)
     kinds = st.multiselect(
         "Only", KINDS, key="kinds", bind="query-params", placeholder="All kinds of canvases"
@@ -205,9 +214,13 @@ def show_errors(some: Sequence[Run]) -> None:
     place = 0
     if len(result.runs) > 1:
         place = st.segmented_control(
-            "Run", range(len(result.runs)), default=0, required=True, key="runs-errors-of",
+            "Run",
+            range(len(result.runs)),
+            default=0,
+            required=True,
+            key="runs-errors-of",
             format_func=lambda index: layout.escape_markdown(names[result.runs[index].id]),
-        )  # fmt: skip
+        )
     found = confusions(result.canvases.truths, result.answers[place])
     left, right = st.columns([1, 1], gap="large")
     with left:

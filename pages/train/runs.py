@@ -206,16 +206,22 @@ def act(some: list[Run], table_runs: list[Run], columns: list[str], baseline: Ru
                     )
         if one and one != baseline:
             st.button(
-                "Pin as baseline", icon=":material/keep:", on_click=pin, args=[one],
+                "Pin as baseline",
+                icon=":material/keep:",
+                on_click=pin,
+                args=[one],
                 help="The table then shows how far the others are above it.",
-            )  # fmt: skip
+            )
         if baseline:
             st.button("Unpin", icon=":material/keep_off:", on_click=pin, args=[None])
         if one:
             st.button(
-                "Use this checkpoint", icon=":material/output:", on_click=use, args=[one],
+                "Use this checkpoint",
+                icon=":material/output:",
+                on_click=use,
+                args=[one],
                 help="The pages that read do so with this run's best checkpoint, until you take the bundled one again.",
-            )  # fmt: skip
+            )
             st.button(
                 "Train with its settings",
                 icon=":material/content_copy:",
@@ -226,14 +232,20 @@ def act(some: list[Run], table_runs: list[Run], columns: list[str], baseline: Ru
             st.button(f"Delete {len(some)}", icon=":material/delete:", on_click=delete, args=[some])
         with st.popover("Take along", icon=":material/download:"):
             st.download_button(
-                "The table (CSV)", lambda: run_table.table_csv(run_table.rows(table_runs, columns, baseline)), "runs.csv", "text/csv",
+                "The table (CSV)",
+                lambda: run_table.table_csv(run_table.rows(table_runs, columns, baseline)),
+                "runs.csv",
+                "text/csv",
                 on_click="ignore",
-            )  # fmt: skip
+            )
             if some:
                 st.download_button(
-                    "The ticked runs, everything (JSON)", lambda: run_table.runs_json(some), "runs.json", "application/json",
+                    "The ticked runs, everything (JSON)",
+                    lambda: run_table.runs_json(some),
+                    "runs.json",
+                    "application/json",
                     on_click="ignore",
-                )  # fmt: skip
+                )
                 st.download_button(
                     "Their curves (CSV)",
                     lambda: run_table.curves_csv(some, sorted({name for run in some for name in run.last})),
@@ -270,9 +282,15 @@ def show_curves(some: list[Run]) -> None:
         bind="query-params",
     )
     weight = right.slider(
-        "Smoothing", 0.0, 0.99, 0.6, 0.01, key="smooth", bind="query-params",
+        "Smoothing",
+        0.0,
+        0.99,
+        0.6,
+        0.01,
+        key="smooth",
+        bind="query-params",
         help="0 shows what was measured. Curves of many points are smoothed, those of a few rounds hardly.",
-    )  # fmt: skip
+    )
     with st.container(horizontal=True):
         log_y = st.toggle("Logarithmic values", key="logy", bind="query-params")
         log_x = st.toggle(f"Logarithmic {run_table.AXES[axis]}", key="logx", bind="query-params")
@@ -382,9 +400,12 @@ else:
         st.caption(f"{len(listed)} of {len(known)} runs", width="content")
         with st.popover("Columns", icon=":material/view_column:"):
             picked = st.multiselect(
-                "Columns", run_table.columns_of(known), key="columns", bind="query-params",
+                "Columns",
+                run_table.columns_of(known),
+                key="columns",
+                bind="query-params",
                 placeholder="Scores, and the settings that differ",
-            )  # fmt: skip
+            )
     columns = picked or run_table.usual_columns(listed)
     if not listed:
         st.caption("No run matches this filter.")

@@ -16,8 +16,17 @@ from pages.common.charts import LAYOUT
 
 # Ten forms beside ten colours: neither sight nor print has to tell colours apart.
 _SYMBOLS: Final = (
-    "circle", "triangle-up", "square", "diamond", "cross", "x", "pentagon", "triangle-down", "hourglass", "star"
-)  # fmt: skip
+    "circle",
+    "triangle-up",
+    "square",
+    "diamond",
+    "cross",
+    "x",
+    "pentagon",
+    "triangle-down",
+    "hourglass",
+    "star",
+)
 _DARK_TEXT: Final = "#15151b"
 _ON_BRIGHT: Final = {1, 4, 6, 9}
 """Classes whose colour is so light that dark letters stand out from it better."""

@@ -55,6 +55,7 @@ def grid(
 
 
 def choose_split(key: str) -> Split:
+    """The choice of one of MNIST's splits."""
     # No default: other parts of the page choose a split, too.
     st.session_state.setdefault(key, "test")
     split = st.segmented_control(

@@ -48,12 +48,17 @@ def patch_board(
     board(
         data={
             "picture": f"data:image/png;base64,{b64encode(png(rgb)).decode()}",
-            "height": height, "width": width, "rows": rows, "columns": columns,
-            "stride": model.stride, "side": model.patch_size,
+            "height": height,
+            "width": width,
+            "rows": rows,
+            "columns": columns,
+            "stride": model.stride,
+            "side": model.patch_size,
             "marks": [marks.get(Patch(row, column), "") for row in range(rows) for column in range(columns)],
-            "label": label, "wide": f"{min(8 * width, 1100)}px",
+            "label": label,
+            "wide": f"{min(8 * width, 1100)}px",
         },
         key=key,
         height="content",
         on_picked_change=picked,
-    )  # fmt: skip
+    )

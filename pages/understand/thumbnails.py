@@ -51,11 +51,19 @@ def thumbnails(
     )
     grid(
         data={
-            "sheet": f"data:image/png;base64,{sheet}", "columns": columns, "rows": -(-count // columns),
-            "ratio": f"{width} / {height}", "notes": list(notes), "captions": list(captions), "chosen": chosen,
-            "label": label, "wide": wide, "full": full, "sharp": sharp,
+            "sheet": f"data:image/png;base64,{sheet}",
+            "columns": columns,
+            "rows": -(-count // columns),
+            "ratio": f"{width} / {height}",
+            "notes": list(notes),
+            "captions": list(captions),
+            "chosen": chosen,
+            "label": label,
+            "wide": wide,
+            "full": full,
+            "sharp": sharp,
         },
         key=key,
         height="content",
         on_picked_change=picked,
-    )  # fmt: skip
+    )

@@ -100,17 +100,30 @@ def _board(reader: Reader, reading: Reading, answer: Answer) -> None:
     """The strip as it is now; a click on a patch marks it."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
-            "A click on a patch will", list(_TOOLS), default="erased", format_func=_TOOLS.__getitem__,
-            key="what-if-tool", required=True, persist_state="session",
-        )  # fmt: skip
+            "A click on a patch will",
+            list(_TOOLS),
+            default="erased",
+            format_func=_TOOLS.__getitem__,
+            key="what-if-tool",
+            required=True,
+            persist_state="session",
+        )
         for place, digit in enumerate(reading.digits):
             st.button(
-                f"The whole {digit.value}", key=f"what-if-digit-{place}", icon=":material/select_all:",
-                on_click=_mark, args=[patches_of_digit(reader, reading, place)],
-            )  # fmt: skip
+                f"The whole {digit.value}",
+                key=f"what-if-digit-{place}",
+                icon=":material/select_all:",
+                on_click=_mark,
+                args=[patches_of_digit(reader, reading, place)],
+            )
         st.button(
-            "Undo all", icon=":material/undo:", key="what-if-undo", type="tertiary", on_click=_undo_all, args=[reader]
-        )  # fmt: skip
+            "Undo all",
+            icon=":material/undo:",
+            key="what-if-undo",
+            type="tertiary",
+            on_click=_undo_all,
+            args=[reader],
+        )
     model = reader.settings.model
     patch_board(
         patches_picture(answer.reading.strip, model, {}, scale=head_maps.scale_of(reading, 640)),
@@ -126,9 +139,14 @@ def _board(reader: Reader, reading: Reading, answer: Answer) -> None:
 def _asked(reader: Reader, reading: Reading) -> Change:
     """The controls of model and digits, together with the marked patches."""
     temperature = st.select_slider(
-        "Temperature of all attention", _TEMPERATURES, 1.0, key="what-if-temperature", persist_state="session",
-        format_func=lambda value: f"{value:g}", help="Scores are divided by it: above 1 attention spreads out, below 1 it sharpens.",
-    )  # fmt: skip
+        "Temperature of all attention",
+        _TEMPERATURES,
+        1.0,
+        key="what-if-temperature",
+        persist_state="session",
+        format_func=lambda value: f"{value:g}",
+        help="Scores are divided by it: above 1 attention spreads out, below 1 it sharpens.",
+    )
     off = _heads_off(reader)
     marks = _patches()
     return Change(
@@ -153,9 +171,14 @@ def _heads_off(reader: Reader) -> list[Head]:
         these = [head for head in heads if head.part == part]
         if these:
             off += st.pills(
-                head_maps.PART_NAMES[part], these, selection_mode="multi", key=_heads_key(reader, part),
-                format_func=lambda head: f"{head.layer + 1}.{head.head + 1}", wrap=True, persist_state="session",
-            )  # fmt: skip
+                head_maps.PART_NAMES[part],
+                these,
+                selection_mode="multi",
+                key=_heads_key(reader, part),
+                format_func=lambda head: f"{head.layer + 1}.{head.head + 1}",
+                wrap=True,
+                persist_state="session",
+            )
     return off
 
 
@@ -166,9 +189,12 @@ def _moved(reading: Reading) -> Move | None:
     if st.session_state.get("what-if-move") not in range(_STILL, len(reading.digits)):
         st.session_state["what-if-move"] = _STILL
     digit = st.segmented_control(
-        "Move a digit", range(_STILL, len(reading.digits)), key="what-if-move", required=True,
+        "Move a digit",
+        range(_STILL, len(reading.digits)),
+        key="what-if-move",
+        required=True,
         format_func=lambda place: "None" if place == _STILL else reading.text[place],
-    )  # fmt: skip
+    )
     if digit is None or digit == _STILL:
         return None
     across, down = st.columns(2, gap="medium")

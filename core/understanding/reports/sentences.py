@@ -64,13 +64,37 @@ def figures(analysis: Analysis) -> list[Figure]:
     coverage, _ = analysis.selective.at(0.01)
     error = analysis.character_error_rate
     return [
-        Figure("Numbers read whole", f"{analysis.numbers.share:.1%}", "Exact match: every digit right, none too many, none missed."),
-        Figure("Digits read right", f"{analysis.digits.share:.2%}", "The reading is laid along the number with the fewest errors."),
-        Figure("Errors per digit", "–" if error is None else f"{error:.2%}", "Character error rate: edit distance over the digits written (Levenshtein 1966), digits read where none is included."),
-        Figure("Nothing there", f"{nothing.share:.1%}", "How many canvases with letters, scribbles, stains or blank paper were read as nothing."),
-        Figure("Calibration error", f"{analysis.calibration_error['after']:.1%}", "By how much its probabilities are off, on average (ECE), after calibration."),
-        Figure("Coverage at 99 %", f"{coverage:.0%}", "How many pictures it could answer if no more than one answer in a hundred may be wrong."),
-    ]  # fmt: skip
+        Figure(
+            "Numbers read whole",
+            f"{analysis.numbers.share:.1%}",
+            "Exact match: every digit right, none too many, none missed.",
+        ),
+        Figure(
+            "Digits read right",
+            f"{analysis.digits.share:.2%}",
+            "The reading is laid along the number with the fewest errors.",
+        ),
+        Figure(
+            "Errors per digit",
+            "–" if error is None else f"{error:.2%}",
+            "Character error rate: edit distance over the digits written (Levenshtein 1966), digits read where none is included.",
+        ),
+        Figure(
+            "Nothing there",
+            f"{nothing.share:.1%}",
+            "How many canvases with letters, scribbles, stains or blank paper were read as nothing.",
+        ),
+        Figure(
+            "Calibration error",
+            f"{analysis.calibration_error['after']:.1%}",
+            "By how much its probabilities are off, on average (ECE), after calibration.",
+        ),
+        Figure(
+            "Coverage at 99 %",
+            f"{coverage:.0%}",
+            "How many pictures it could answer if no more than one answer in a hundred may be wrong.",
+        ),
+    ]
 
 
 def findings(analysis: Analysis) -> list[str]:
