@@ -31,7 +31,7 @@ format: ## what formatter and linter can mend by themselves
 # What the repository carries and did not write by hand. Each target makes it anew, in its place.
 
 figures: ## the figures in docs/, hours on a machine that does nothing else
-	for name in study reading frames what_if canvases scribbles attention scores robustness app lab; do $(PYTHON) -m benchmarks $$name --write || exit; done
+	for name in $$(sed -n 's/^<!-- figures: \(.*\) -->/\1/p' docs/*.md); do $(PYTHON) -m benchmarks $$name --write || exit; done
 
 sample: ## core/data/mnist_sample.npz, from all of MNIST
 	$(PYTHON) -m core data --write-sample core/data/mnist_sample.npz
@@ -54,4 +54,4 @@ pictures: ## docs/pictures/, from the running app; needs a Chromium
 
 lock: ## requirements.lock; needs uv (pip install uv)
 	$(PYTHON) -m uv pip compile requirements.txt --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
-	    --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock
+	    --no-annotate --custom-compile-command "make lock" --output-file requirements.lock
