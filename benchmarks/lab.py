@@ -23,7 +23,7 @@ from core.data.mnist import load_sample
 from core.training.engine import Epoch, Step, fit
 from core.training.store.recording import provenance, recorded
 from core.training.store.tracking import Metric, Status, Store
-from core.training.sweeps import study
+from core.training.sweeps import figures, running, study
 from tests.conftest import ROOT
 
 _ROUNDS, _STEPS = 20, 300
@@ -173,7 +173,7 @@ def _row(name: str, task: Callable[[], object], *, turns: int = 1) -> str:
 def _sweeps() -> Iterator[str]:
     """What the Sweeps page reads."""
     first = study.begin(_FILE, "sweep-0", _TINY, trials=_TRIALS, sample=True)
-    for _ in study.run(first, load_sample(), None, lambda settings: None):
+    for _ in running.run(first, load_sample(), None, lambda settings: None):
         pass
     for number in range(1, _SWEEPS):
         _copy(first.folder, f"sweep-{number}")
@@ -181,8 +181,8 @@ def _sweeps() -> Iterator[str]:
     yield _row(f"{what}: listed", study.sweeps)
     yield _row(f"{what}: trials read", lambda: [study.trials(one) for one in study.sweeps()])
     yield _row(
-        f"the {len(study.FIGURES)} figures of one",
-        lambda: [study.figure(kind, first) for kind in study.FIGURES],
+        f"the {len(figures.FIGURES)} figures of one",
+        lambda: [figures.figure(kind, first) for kind in figures.FIGURES],
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.bench import Benchmark
-from core.training.store.bundle import BUNDLED
+from core.training.sweeps.bundle import BUNDLED
 
 SWEEPS = {
     "heads": "attention heads",

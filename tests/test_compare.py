@@ -75,6 +75,12 @@ def test_a_fact_that_no_run_has_is_refused_with_the_nearest_one() -> None:
         matching(ALL, "haeds=4")
 
 
+def test_a_condition_means_a_setting_rather_than_its_echo_among_the_notes() -> None:
+    noted = run("delta", tags={"about.seed": "7"})
+    assert matching([noted], "seed=0") == [noted] and matching([noted], "seed=7") == []
+    assert matching([noted], "about.seed=7") == [noted]
+
+
 def test_a_number_is_not_compared_with_a_word() -> None:
     with pytest.raises(QueryError, match="'many' is no number"):
         matching(ALL, "heads>many")

@@ -22,7 +22,7 @@ from core.commands import evaluate as evaluate_command
 from core.commands.train import train
 from core.config import CanvasSettings, ModelSettings, RunSettings, TrainingSettings
 from core.data.canvases.canvas import make_canvases
-from core.data.canvases.tiles import Tiles
+from core.data.canvases.tiles import Tiles, make_tiles
 from core.data.mnist import Digits, Mnist
 from core.data.strip import strip
 from core.model.checkpoint import CheckpointError, build, load_checkpoint, read_tensors
@@ -400,6 +400,58 @@ def test_each_optimizer_moves_every_weight_and_adamw_needs_no_muon(optimizer: st
     if optimizer == "muon":
         inside = {id(p) for name, p in model.named_parameters() if ".layers." in name}
         assert {id(p) for group in optimizers[1].param_groups for p in group["params"]} <= inside
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+@pytest.mark.parametrize("kind", ["number", "digit"])
+def test_weights_decay_and_vectors_do_not(optimizer: str, kind: str) -> None:
+    """Norms and biases have no direction to prefer: drawn to 0, they would only be wrong."""
+    run = changed(
+        RUN,
+        model={"kind": kind},
+        canvas={"max_digits": 1},
+        training={"optimizer": optimizer, "weight_decay": 0.3},
+    )
+    model = build(run)
+    groups = [group for one in engine._optimizers(model, run.training) for group in one.param_groups]
+    decay = {id(weights): group["weight_decay"] for group in groups for weights in group["params"]}
+    assert len(decay) == len(list(model.parameters()))
+    for name, weights in model.named_parameters():
+        assert decay[id(weights)] == (0.3 if weights.ndim >= 2 else 0.0), name
+
+
+def test_no_batch_moves_the_model_further_than_the_clip_allows(sample: Mnist) -> None:
+    norms = []
+    for clip in (1e-3, 1e3):
+        run = changed(RUN, training={"gradient_clip": clip})
+        torch.manual_seed(0)
+        model = build(run).train()
+        optimizers = engine._optimizers(model, run.training)
+        engine._learn(model, optimizers, make_tiles(sample.split("train")), run, 0, 1.0)
+        gradients = [weights.grad.flatten() for weights in model.parameters() if weights.grad is not None]
+        norms.append(float(torch.cat(gradients).norm()))
+    assert norms[0] == pytest.approx(1e-3, rel=1e-3) and 1e-2 < norms[1] < 1e3
+
+
+@pytest.mark.parametrize("kind", ["number", "digit"])
+def test_label_smoothing_asks_for_a_share_of_every_answer(kind: str, tiles: Tiles) -> None:
+    """(1 - e) of the truth's surprise, and e of the mean over all answers (arXiv:1512.00567)."""
+    run = changed(RUN, model={"kind": kind, "dropout": 0.0}, canvas={"max_digits": 1, "empty_share": 0.0})
+    torch.manual_seed(0)
+    model = build(run)
+    batch = make_canvases(tiles, run.canvas, 6, seed=0)
+    strips = strip(batch.pictures, batch.extents)
+    tokens = vocab.targets(batch.labels, batch.lengths)
+    if kind == "digit":
+        tokens, logits = tokens[:, :1], model(strips).logits
+    else:
+        logits = model(strips, vocab.decoder_inputs(tokens)).logits
+    surprise = -logits.log_softmax(-1)
+    truth, every = surprise.gather(-1, tokens[..., None]).mean(), surprise.mean()
+    for share in (0.0, 0.2):
+        expected = (1 - share) * truth + share * every
+        found = losses(model, batch, TrainingSettings(label_smoothing=share))["reading"]
+        assert found.item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_a_digit_model_is_trained_and_validated_on_plain_digits_too(sample: Mnist, tmp_path: Path) -> None:

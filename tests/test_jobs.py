@@ -13,7 +13,7 @@ from core.config import CanvasSettings, ModelSettings, RunSettings, TrainingSett
 from core.files import read_json, write_json
 from core.process import identity
 from core.training import jobs
-from core.training.progress import progress
+from core.training.store.progress import progress
 
 TINY = RunSettings(
     canvas=CanvasSettings(height=16, width=32, max_digits=2, empty_share=0.0, difficulty=0.0),

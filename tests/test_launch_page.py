@@ -104,7 +104,7 @@ def test_settings_that_cannot_work_name_the_field_and_the_mend_and_nothing_can_b
 
 
 def test_without_any_training_the_page_says_how_to_begin() -> None:
-    assert "No run yet" in said(page())
+    assert "No training yet" in said(page())
 
 
 @pytest.mark.parametrize("state", [state for state in get_args(jobs.State) if state not in jobs.ALIVE])
@@ -115,7 +115,10 @@ def test_a_training_is_shown_as_what_became_of_it(state: str, tmp_path: Path) ->
     words = said(app)
     assert f"\\<i\\>{state}\\</i\\>" in words, "a name is no markup"
     figures = {metric.label: metric.value for metric in app.metric}
-    assert figures["Exact match, clean"] == "50.0%" and figures["Exact match, camera"] == "25.0%"
+    assert (
+        figures["Exact match, clean canvases"] == "50.0%"
+        and figures["Exact match, camera-like canvases"] == "25.0%"
+    )
     assert "Time left" not in figures, "nothing is left to what has ended"
     assert ("its last words" in "".join(code.value for code in app.code)) == (state in ("failed", "died"))
     assert ("the disk is full" in words) == (state == "failed")

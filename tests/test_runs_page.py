@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from core.config import ModelSettings, RunSettings
 from core.model.checkpoint import BUNDLED
 from core.training.same_canvases import Answers, SameCanvases
+from core.training.scores import SCORES
 from core.training.store.tracking import Metric, Store
 from pages.common import sitemap
 from pages.train import run_readings, run_table
@@ -157,7 +158,7 @@ def test_a_link_opens_the_same_view(app: AppTest, ids: dict[str, str]) -> None:
 
 
 def test_a_link_names_the_curves_that_are_shown(app: AppTest, ids: dict[str, str]) -> None:
-    page = opened(app, run=[ids["1 heads"]], metrics=[run_table.METRICS["camera"]])
+    page = opened(app, run=[ids["1 heads"]], metrics=[SCORES["camera"].title])
     assert page.multiselect(key="metrics").value == ["camera"]
 
 
@@ -190,7 +191,7 @@ def test_curves_lie_over_each_other_raw_and_smoothed_along_any_axis(
     checked(page.toggle(key="logy").set_value(True).run())
     figure = curves(page)
     assert (
-        figure["layout"]["xaxis3"]["title"]["text"] == "round" and figure["layout"]["yaxis"]["type"] == "log"
+        figure["layout"]["xaxis3"]["title"]["text"] == "epoch" and figure["layout"]["yaxis"]["type"] == "log"
     )
     assert "never logged" not in words(page)
     checked(page.multiselect(key="metrics").set_value([]).run())

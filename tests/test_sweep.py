@@ -21,22 +21,10 @@ from core.model.checkpoint import load_checkpoint
 from core.training import engine
 from core.training.engine import Epoch, Step
 from core.training.store.tracking import Store
-from core.training.sweeps.file import EXAMPLE, SCORES, read_plan
-from core.training.sweeps.study import (
-    FIGURES,
-    Sweep,
-    SweepError,
-    Trial,
-    begin,
-    figure,
-    front,
-    grouped,
-    load,
-    run,
-    stamp,
-    sweeps,
-    trials,
-)
+from core.training.sweeps.figures import FIGURES, figure, front, grouped
+from core.training.sweeps.file import EXAMPLE, read_plan
+from core.training.sweeps.running import run
+from core.training.sweeps.study import Sweep, SweepError, Trial, begin, load, stamp, sweeps, trials
 
 TINY = RunSettings(
     canvas=CanvasSettings(height=16, width=32, max_digits=2, difficulty=0.0),
@@ -92,7 +80,7 @@ def scored(monkeypatch: pytest.MonkeyPatch, score: Callable[[RunSettings], float
                     record.scores["score"] = score(settings)
                 yield record
 
-    monkeypatch.setattr("core.training.sweeps.study.fit", fit)
+    monkeypatch.setattr("core.training.sweeps.running.fit", fit)
 
 
 # The file
@@ -177,16 +165,6 @@ def test_distributions_mean_what_they_mean_to_weights_and_biases(
         plan = read_plan(file(f"model.dropout: {parameter}", method="random"), TINY)
     (only,) = plan.settings.parameters.values()
     assert only.range == pytest.approx(drawn, abs=1e-4)
-
-
-def test_the_scores_that_a_file_may_name_are_those_of_a_round(sample: Mnist, tmp_path: Path) -> None:
-    digit = RunSettings(
-        canvas=CanvasSettings(height=16, width=16, max_digits=1),
-        model=ModelSettings(kind="digit", dim=16, heads=2, encoder_layers=1, stem_width=4, stem_depth=1),
-        training=TINY.training.model_copy(update={"epochs": 1, "steps_per_epoch": 1}),
-    )
-    rounds = [one for one in engine.fit(digit, sample, tmp_path / "run") if isinstance(one, Epoch)]
-    assert set(rounds[0].scores) == set(SCORES)
 
 
 # Running

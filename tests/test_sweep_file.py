@@ -8,7 +8,8 @@ import pytest
 from core.config import PRESETS, RunSettings, SettingsError, settings_from
 from core.data.mnist import Mnist
 from core.training.sweeps.file import Plan, read_plan
-from core.training.sweeps.study import begin, run
+from core.training.sweeps.running import run
+from core.training.sweeps.study import begin
 from tests.test_sweep import TINY
 
 RANDOM = "method: random\nmetric: {name: score, goal: maximize}\nparameters:\n  "

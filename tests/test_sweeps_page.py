@@ -14,7 +14,8 @@ from core.data.mnist import Mnist
 from core.training import jobs
 from core.training.sweeps import study
 from core.training.sweeps.file import EXAMPLE
-from core.training.sweeps.study import Sweep, begin, load, run, trials
+from core.training.sweeps.running import run
+from core.training.sweeps.study import Sweep, begin, load, trials
 from pages.common import sitemap
 from tests.test_sweep import TINY, file
 
@@ -86,14 +87,8 @@ def test_a_newcomer_opens_the_bundled_study_and_sees_what_was_found(app: AppTest
     )
     assert not page.exception
     assert set(page.multiselect(key="sweeps-chosen").options) == {
-        "heads",
-        "layers",
-        "patches",
-        "positions",
-        "temperature",
-        "activation",
-        "dropout",
-    }
+        "heads", "layers", "patches", "positions", "temperature", "activation", "dropout",
+    }  # fmt: skip
     assert page.dataframe and "No sweep yet" not in words(page)
 
 
@@ -212,7 +207,7 @@ def test_an_interrupted_sweep_can_go_on(
     running = run(made, sample, None, lambda settings: None)
     next(running)
     running.close()
-    monkeypatch.setattr(study, "_alive", lambda *_: False)  # as if this process were gone
+    monkeypatch.setattr(study, "is_alive", lambda *_: False)  # as if this process were gone
     page = opened(app)
     assert "0 of 4 trials: 1 was interrupted" in page.get("progress")[0].proto.text
     next(button for button in page.button if button.label == "Go on").click().run()

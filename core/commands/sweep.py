@@ -19,8 +19,9 @@ from core.data.canvases.tiles import Finds
 from core.data.mnist import Mnist
 from core.structured import StructureError, decoded
 from core.training.engine import Epoch, Step
+from core.training.scores import score_of
 from core.training.store.tracking import Store, StoreError
-from core.training.sweeps import file, study
+from core.training.sweeps import file, running, study
 from core.training.sweeps.file import PRESET
 from core.training.sweeps.study import SweepError
 
@@ -90,14 +91,17 @@ def sweep_trials(sweep: study.Sweep, mnist: Mnist, store: Store | None) -> int:
 
     with (
         Stop() as stopping,
-        contextlib.closing(study.run(sweep, mnist, store, search)) as records,
+        contextlib.closing(running.run(sweep, mnist, store, search)) as records,
         tqdm(unit="step", dynamic_ncols=True, leave=False) as bar,
     ):
         for trial, record in records:
             if isinstance(record, Step):
                 bar.update(record.step - bar.n)
             elif isinstance(record, Epoch):
-                bar.set_postfix_str(f"{sweep.metric} {record.scores[sweep.metric]:.2%}", refresh=False)
+                bar.set_postfix_str(
+                    f"{sweep.metric} {score_of(sweep.metric).text(record.scores[sweep.metric])}",
+                    refresh=False,
+                )
             else:
                 if trial.state == "running":
                     bar.reset(sweep.plan.run_settings(trial.params).training.steps)
@@ -130,7 +134,7 @@ def _line(trial: study.Trial, sweep: study.Sweep) -> str:
         return f"{line} ..."
     after = f"{trial.seconds:.0f} s, " if trial.seconds is not None else ""
     given_up = f", given up after round {max(trial.values)}" if trial.state == "pruned" else ""
-    return f"{line}: {sweep.metric} {trial.value:.2%} ({after}{trial.parameters:,} parameters){given_up}"
+    return f"{line}: {sweep.metric} {score_of(sweep.metric).text(trial.value)} ({after}{trial.parameters:,} parameters){given_up}"
 
 
 def _short(value: file.Value) -> str:

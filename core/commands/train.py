@@ -19,6 +19,7 @@ from core.data.mnist import Mnist
 from core.files import write_text
 from core.model.checkpoint import Checkpoint, build, load_checkpoint, parameter_count
 from core.training.engine import BEST, Epoch, Step, check_folder, fit
+from core.training.scores import SHOWN_FIRST, score_of
 from core.training.store.recording import SETTINGS, Outcome, keep, provenance, recorded
 from core.training.store.tracking import Store
 
@@ -107,11 +108,8 @@ def train(
                     speed = settings.training.batch_size / record.seconds
                     bar.set_postfix_str(f"loss {loss:.3f}, {speed:.0f} images/s{clean}", refresh=False)
                 else:
-                    clean = "".join(
-                        f", {name} {record.scores[name]:.2%}"
-                        for name in ("clean", "camera", "mnist")
-                        if name in record.scores
-                    )
+                    first = {name: value for name, value in record.scores.items() if name in SHOWN_FIRST}
+                    clean = "".join(f", {name} {score_of(name).text(value)}" for name, value in first.items())
                     tqdm.write(_line(record))
                 if stopping.asked:
                     break
@@ -140,6 +138,8 @@ def _run(store: Store, settings: RunSettings, mnist: Mnist, folder: Path, name: 
 
 def _line(record: Epoch) -> str:
     scores = ", ".join(
-        f"{name} {value:.2%}" for name, value in record.scores.items() if name != "calibration"
+        f"{name} {score_of(name).text(value)}"
+        for name, value in record.scores.items()
+        if name != "calibration"
     )
     return f"epoch {record.epoch}: {scores}{' (best so far, kept)' if record.is_best else ''}"

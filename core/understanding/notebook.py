@@ -1,4 +1,4 @@
-"""Reads a notebook file: its texts, its code and the outputs that are kept in it. Nothing is run."""
+"""A notebook file in, its texts, its code and the outputs that are kept in it out; plain JSON is read, and nothing is run."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Parts that two or more sections use: router, layout, drawing pad, models, charts."""
+"""What two or more sections use: layout, drawing pad, models, charts."""

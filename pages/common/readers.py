@@ -1,4 +1,4 @@
-"""The models, loaded once for all visitors, and the examples that they read."""
+"""The models, loaded once for all visitors, and what the home page's examples are made of."""
 
 from html import escape
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""The pages that explain the model step by step, and their parts."""
+"""The model explained, step by step: the parts of these pages."""

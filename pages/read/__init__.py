@@ -1,1 +1,1 @@
-"""The pages that read pictures, and their parts."""
+"""Pictures in, numbers out."""

@@ -1,1 +1,1 @@
-"""The pages on which models are trained, compared and tuned, and their parts."""
+"""Models trained, compared and tuned: the parts of these pages."""

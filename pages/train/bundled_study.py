@@ -1,11 +1,11 @@
-"""The study that comes with the repository, offered where there is no run yet."""
+"""The study that comes with the repository, offered where there is nothing to look at yet."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from core.training.store.bundle import BUNDLED, unpack
 from core.training.store.tracking import Store, StoreError
+from core.training.sweeps.bundle import BUNDLED, unpack
 
 
 def offer_study(key: str) -> None:

@@ -1,4 +1,4 @@
-"""Runs as the Runs page shows them: the table, the curves, the settings side by side, files to take along."""
+"""The run store's runs in, what the runs page shows of them out: the table, the curves, the settings side by side, files to take along."""
 
 from __future__ import annotations
 
@@ -16,20 +16,14 @@ import streamlit as st
 from plotly.subplots import make_subplots
 
 from core.reading.palette import POSITION_COLOURS
+from core.training.scores import SCORES, SHOWN_FIRST, score_of
 from core.training.store.compare import Axis, differing, facts, places, smoothed
 from core.training.store.tracking import Metric, Run, Store
 from pages.common.charts import LAYOUT
-from pages.train.sweep_charts import plain, short
+from pages.train.sweep_charts import plain, short, written
 
-SCORES: Final = ("clean", "camera", "score", "mnist")
-"""Metrics that are shares."""
 AXES: Final[dict[Axis, str]] = {
-    "step": "step", "epoch": "round", "samples": "canvases seen", "minutes": "minutes since it began"
-}  # fmt: skip
-METRICS: Final = {
-    "loss": "Loss", "clean": "Exact match, clean canvases", "camera": "Exact match, camera-like canvases",
-    "mnist": "Exact match, MNIST digits", "score": "Score (what the best is kept by)", "learning_rate": "Learning rate",
-    "images_per_second": "Canvases a second", "calibration": "Temperature of the probabilities",
+    "step": "step", "epoch": "epoch", "samples": "canvases seen", "minutes": "minutes since it began"
 }  # fmt: skip
 _MOST_SETTINGS: Final = 6  # columns that the table shows unasked
 _MOST_POINTS: Final = 1000  # of a curve
@@ -97,7 +91,7 @@ def columns_of(runs: Sequence[Run]) -> list[str]:
     """Everything that can be a column, what most runs are judged by first."""
     known = dict.fromkeys(name for run in runs for name in facts(run))
     first = ["name", "status", "started", "seconds", "parameters"]
-    scores = [f"{which}.{metric}" for metric in METRICS for which in ("best", "last")]
+    scores = [f"{which}.{metric}" for metric in SCORES for which in ("best", "last")]
     rest = [*[name for name in scores if name in known], *known]
     return list(dict.fromkeys([*first, *rest, "note", "tags"]))
 
@@ -105,7 +99,7 @@ def columns_of(runs: Sequence[Run]) -> list[str]:
 def usual_columns(runs: Sequence[Run]) -> list[str]:
     """The columns that are shown where nobody chose any: scores, and the settings that differ."""
     known = {name for run in runs for name in facts(run)}
-    scores = [f"{which}.{metric}" for metric in ("clean", "camera", "mnist") for which in ("best", "last")]
+    scores = [f"{which}.{metric}" for metric in SHOWN_FIRST for which in ("best", "last")]
     varied = [name for name in differing(runs) if name != "training.threads"][:_MOST_SETTINGS]
     noted = [
         *(["tags"] if any(own_tags(run) for run in runs) else []),
@@ -150,10 +144,10 @@ def rows(runs: Sequence[Run], columns: Sequence[str], baseline: Run | None) -> l
 def is_score(column: str) -> bool:
     """Whether a column holds shares."""
     which, _, metric = column.partition(".")
-    return which in ("best", "last") and metric in SCORES
+    return which in ("best", "last") and score_of(metric).is_share
 
 
-def column_config(table: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def column_looks(table: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """How each column is headed and written."""
     looks: dict[str, Any] = {}
     for name in table[0] if table else {}:
@@ -189,7 +183,7 @@ def curves(
     """One plot for each metric, all with the same x: what was measured, faint, and smoothed by `weight`, strong."""
     figure = make_subplots(
         len(metrics), 1, shared_xaxes=True, vertical_spacing=min(0.12, 0.5 / len(metrics)),
-        subplot_titles=[METRICS.get(metric, plain(metric)) for metric in metrics],
+        subplot_titles=[plain(score_of(metric).title) for metric in metrics],
     )  # fmt: skip
     names, inks = labels(runs), colours(runs)
     for number, run in enumerate(runs):
@@ -202,7 +196,7 @@ def curves(
             keep = slice(None, None, max(len(x) // _MOST_POINTS, 1))
             name = plain(names[run.id])
             common = {"legendgroup": run.id, "name": name, "mode": "lines" if len(x) > 1 else "markers"}
-            hover = f"%{{x:.4~g}}: %{{y:{'.2%' if metric in SCORES else '.4~g'}}}<extra>{name}</extra>"
+            hover = f"%{{x:.4~g}}: %{{y:{written(metric)}}}<extra>{name}</extra>"
             if weight:
                 figure.add_scatter(
                     x=x[keep], y=y[keep], line={**style, "width": 1}, opacity=0.45, showlegend=False, hoverinfo="skip",
@@ -215,7 +209,7 @@ def curves(
             )  # fmt: skip
     for row, metric in enumerate(metrics, 1):
         figure.update_yaxes(
-            **LAYOUT["yaxis"], tickformat=".0%" if metric in SCORES else "~g", type="log" if log_y else "linear",
+            **LAYOUT["yaxis"], tickformat=".0%" if score_of(metric).is_share else "~g", type="log" if log_y else "linear",
             row=row, col=1,
         )  # fmt: skip
     figure.update_xaxes(**LAYOUT["xaxis"], type="log" if log_x else "linear")

@@ -1,4 +1,4 @@
-"""The Sweeps page: many settings are tried in one go, and compared: which matter, how much, and what accuracy costs."""
+"""Sweeps: many settings are tried out in one go, and compared: which matter, how much, and what accuracy costs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from core.config import PRESETS, RunSettings, SettingsError
 from core.structured import StructureError, decoded
 from core.training import jobs
 from core.training.estimate import Estimate, estimate
-from core.training.sweeps import study
-from core.training.sweeps.file import EXAMPLE, PRESET, SCORES, Plan, name_in, read_plan
+from core.training.scores import score_of
+from core.training.sweeps import figures, study
+from core.training.sweeps.file import EXAMPLE, PRESET, Plan, name_in, read_plan
 from core.training.sweeps.study import Sweep, Trial
 from pages.common import forms, layout, mnist, sitemap
 from pages.common.charts import show_chart
@@ -57,7 +58,7 @@ def trials_of(one: Sweep) -> list[Trial]:
 def _figure(
     kind: str, stamps: list[tuple[str, int, int]], params: list[str], _sweeps: Sequence[Sweep]
 ) -> go.Figure | None:
-    return study.figure(kind, _sweeps[0], params, beside=_sweeps[1:])
+    return figures.figure(kind, _sweeps[0], params, beside=_sweeps[1:])
 
 
 def figure(kind: str, some: Sequence[Sweep], params: Sequence[str] = ()) -> go.Figure | None:
@@ -81,7 +82,7 @@ def side_by_side(some: Sequence[Sweep]) -> Iterator[tuple[Sweep, DeltaGenerator]
     for number, one in enumerate(some):
         with columns[number % len(columns)]:
             if len(some) > 1:
-                st.markdown(f"**{layout.escape_markdown(one.name)}**")
+                st.markdown(f"**{layout.unmarked(one.name)}**")
             yield one, columns[number % len(columns)]
 
 
@@ -131,13 +132,13 @@ def controls(one: Sweep, counts: Counter[str]) -> None:
             if stopping:
                 st.caption("It stops at its next step.")
             elif job.state == "queued":
-                st.caption("It waits until what was launched before it is over.")
+                st.caption("It waits until the jobs before it are over.")
         elif not counts["running"] and sum(counts[state] for state in _OVER) < one.trials:
             st.button(
                 "Go on", icon=":material/play_arrow:", key=f"go-{one.folder.name}", on_click=start, args=[one]
             )
     if job is not None and job.state in ("failed", "died"):
-        st.error(layout.escape_markdown(job.message) or "Its process is gone without a word.")
+        st.error(layout.unmarked(job.message) or "Its process is gone without a word.")
         st.code(job.last_lines() or "It printed nothing.", language=None)
 
 
@@ -166,17 +167,8 @@ def compare(some: Sequence[Sweep]) -> None:
     )
     if view == "Trials":
         show_trials(some, tables)
-    elif view == "Settings":
-        show_settings(some)
-    elif view == "Rounds":
-        for one, _ in side_by_side(some):
-            if drawn := figure("intermediate values", [one]):
-                key = f"rounds-{one.folder.name}"
-                show_clickable(drawn, key=key, label="Each trial round by round", into=_CHOSEN)
-        show_each("timeline", some)
-        st.caption(
-            "A trial is pruned, given up early, where its first rounds are worse than those of the others."
-        )
+    elif view in ("Settings", "Rounds"):
+        show_figures(view.lower(), some)
     elif view == "Cost":
         show_cost(some, tables)
     else:
@@ -215,7 +207,7 @@ def show_trials(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
 
 
 def _value_column(metric: str) -> Any:
-    if metric == "calibration":
+    if not score_of(metric).is_share:
         return st.column_config.NumberColumn(metric, format="%.3f")
     return st.column_config.ProgressColumn(metric, format="%.1f %%", min_value=0.0, max_value=100.0)
 
@@ -225,7 +217,7 @@ def _row(trial: Trial, metric: str, *, several: bool) -> dict[str, Any]:
         **({"sweep": trial.sweep} if several else {}),
         "trial": trial.number,
         "state": _STATES[trial.state],
-        "value": trial.value if metric == "calibration" or trial.value is None else 100 * trial.value,
+        "value": 100 * trial.value if trial.value is not None and score_of(metric).is_share else trial.value,
         **{name: short(value) for name, value in trial.params.items()},
         "rounds": list(trial.values.values()),
         "parameters": trial.parameters,
@@ -234,24 +226,40 @@ def _row(trial: Trial, metric: str, *, several: bool) -> dict[str, Any]:
     }
 
 
-def show_settings(some: Sequence[Sweep]) -> None:
-    """Which settings matter, and how."""
-    show_each("importance", some)
-    st.caption(
-        "How the settings of the best trials differ from those of the rest (PED-ANOVA). Of few trials, much of it is chance."
-    )
-    show_each("parallel coordinates", some)
+def show_figures(view: str, some: Sequence[Sweep]) -> None:
+    """Those of Optuna's figures that belong to a view, each with how it is read."""
+    for name, one in figures.FIGURES.items():
+        if one.view == view:
+            (show_each, show_by_setting, show_pair)[one.settings](name, some)
+            if one.note:
+                st.caption(one.note)
+
+
+def show_each(kind: str, some: Sequence[Sweep]) -> None:
+    """A figure for each sweep."""
     for one, _ in side_by_side(some):
-        varied = list(one.plan.settings.varied)
-        for number, name in enumerate(varied):
+        if drawn := figure(kind, [one]):
+            key = f"{kind}-{one.folder.name}"
+            if any(trace.customdata is not None for trace in drawn.data):
+                show_clickable(drawn, key=key, label=figures.FIGURES[kind].title, into=_CHOSEN)
+            else:
+                show_chart(drawn, key=key, height=340, save_as=kind)
+
+
+def show_by_setting(kind: str, some: Sequence[Sweep]) -> None:
+    """A figure for each setting that a sweep varies, two beside each other."""
+    for one, _ in side_by_side(some):
+        for number, name in enumerate(one.plan.settings.varied):
             if number % 2 == 0:
                 columns = st.columns(2)
             with columns[number % 2]:
-                if drawn := figure("slice", [one], [name]):
-                    show_chart(
-                        drawn, key=f"slice-{name}-{one.folder.name}", height=260, save_as=f"slice-{name}"
-                    )
-    st.caption("Each point is a finished trial: the darker, the later.")
+                if drawn := figure(kind, [one], [name]):
+                    key, save_as = f"{kind}-{name}-{one.folder.name}", f"{kind}-{name}"
+                    show_chart(drawn, key=key, height=260, save_as=save_as)
+
+
+def show_pair(kind: str, some: Sequence[Sweep]) -> None:
+    """A figure for two settings that one chooses."""
     for one, _ in side_by_side(some):
         varied = list(one.plan.settings.varied)
         if len(varied) < 2:
@@ -259,15 +267,8 @@ def show_settings(some: Sequence[Sweep]) -> None:
         left, right = st.columns(2)
         across = left.selectbox("Across", varied, key=f"across-{one.folder.name}")
         up = right.selectbox("Up", [name for name in varied if name != across], key=f"up-{one.folder.name}")
-        if drawn := figure("contour", [one], [across, up]):
-            show_chart(drawn, key=f"contour-{one.folder.name}", height=380, save_as="contour")
-
-
-def show_each(kind: str, some: Sequence[Sweep]) -> None:
-    """One of Optuna's figures for each sweep."""
-    for one, _ in side_by_side(some):
-        if drawn := figure(kind, [one]):
-            show_chart(drawn, key=f"{kind}-{one.folder.name}", height=340, save_as=kind)
+        if drawn := figure(kind, [one], [across, up]):
+            show_chart(drawn, key=f"{kind}-{one.folder.name}", height=380, save_as=kind)
 
 
 def show_cost(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
@@ -294,7 +295,7 @@ def show_groups(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
         )
         return
     setting = st.selectbox("Group by", settings, key="sweeps-group")
-    found = {name: made for name, known in tables.items() if (made := study.grouped(known, setting))}
+    found = {name: made for name, known in tables.items() if (made := figures.grouped(known, setting))}
     drawn = groups(dict(found), setting, some[0].metric)
     show_clickable(drawn, key=f"sweeps-groups-{setting}", label=f"Trials by {setting}", into=_CHOSEN)
     st.caption(
@@ -330,11 +331,13 @@ def show_one(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
     is_best = any(trial == other for _, other in best)
     st.header("The best trial" if is_best else "The trial that you chose", anchor=False)
     st.markdown(
-        f"Trial {trial.number} of **{layout.escape_markdown(one.name)}** {_STATES[trial.state]}: {_chosen(trial)}."
+        f"Trial {trial.number} of **{layout.unmarked(one.name)}** {_STATES[trial.state]}: {_chosen(trial)}."
     )
     if trial.why:
-        st.error(layout.escape_markdown(trial.why))
-    figures = {one.metric.capitalize(): f"{trial.value:.2%}" if trial.value is not None else "–"}
+        st.error(layout.unmarked(trial.why))
+    figures = {
+        one.metric.capitalize(): score_of(one.metric).text(trial.value) if trial.value is not None else "–"
+    }
     figures["Parameters"] = f"{trial.parameters:,}" if trial.parameters else "–"
     figures["Reads a strip in"] = f"{trial.latency:.2f} ms" if trial.latency else "–"
     figures["Trained for"] = f"{trial.seconds:,.0f} s" if trial.seconds else "–"
@@ -376,8 +379,7 @@ def pair_is_maximized(best: Sequence[tuple[Sweep, Trial]]) -> bool:
 
 def _chosen(trial: Trial) -> str:
     return ", ".join(
-        f"{layout.escape_markdown(name)} {layout.escape_markdown(short(value))}"
-        for name, value in trial.params.items()
+        f"{layout.unmarked(name)} {layout.unmarked(short(value))}" for name, value in trial.params.items()
     )
 
 
@@ -419,7 +421,7 @@ def new_sweep() -> None:
             plan = read_plan(text or "", PRESETS[preset])
             proposed = name_in(text or "")
         except SettingsError as error:
-            st.error(layout.escape_markdown(str(error)))
+            st.error(layout.unmarked(str(error)))
             return
         name = st.text_input(
             "Name", proposed or "my first sweep", max_chars=80, key="sweeps-name", persist_state="session"
@@ -438,7 +440,7 @@ def new_sweep() -> None:
             try:
                 made = study.begin(text, name.strip(), PRESETS[preset], trials=trials, sample=sample)
             except (SettingsError, OSError) as error:
-                st.error(layout.escape_markdown(str(error)))
+                st.error(layout.unmarked(str(error)))
                 return
             start(made)
             all_sweeps.clear()
@@ -451,20 +453,20 @@ def say(plan: Plan, trials: int) -> None:
     one = estimated(plan.example.model_dump_json())
     minutes = trials * one.seconds / 60
     duration = f"{minutes / 60:.1f} h" if minutes > 90 else f"{minutes:.0f} min"
-    aim = f"{plan.settings.metric.goal}s *{plan.settings.metric.name}* ({SCORES[plan.settings.metric.name]})"
+    aim = f"{plan.settings.metric.goal}s *{plan.settings.metric.name}* ({score_of(plan.settings.metric.name).title})"
     st.markdown(
         f"**{trials} trials**, about **{duration}** in all if each takes as long as the first. The sweep varies "
         f"{', '.join(f'`{name}`' for name in plan.settings.varied) or 'nothing'} and {aim}."
     )
     if plan.left_out:
         st.caption(
-            f"{len(plan.left_out)} combinations are left out, for they cannot be trained: {layout.escape_markdown('; '.join(plan.left_out[:3]))}"
+            f"{len(plan.left_out)} combinations are left out, for they cannot be trained: {layout.unmarked('; '.join(plan.left_out[:3]))}"
         )
 
 
 layout.header(sitemap.SWEEPS)
 if said := st.session_state.pop("sweeps-said", None):
-    st.error(layout.escape_markdown(said))
+    st.error(layout.unmarked(said))
 known = {one.name: one for one in all_sweeps()}
 if not known:
     with layout.empty_state(

@@ -1,1 +1,1 @@
-"""The pages that examine data, attention and mistakes, and their parts."""
+"""Data, attention and mistakes under the glass: the parts of these pages."""

@@ -21,6 +21,7 @@ from core.files import write_text
 from core.model.checkpoint import build, parameter_count
 from core.process import machine
 from core.training.engine import BEST, Epoch, Step
+from core.training.scores import score_of
 from core.training.store.tracking import Metric, Store, StoreError
 from core.training.watch import save_watched
 
@@ -67,7 +68,7 @@ def recorded(
                 _append(folder / LOG, {"kind": "epoch", **about})
                 save_watched(folder / WATCHED, record.epoch, record.watched)
                 for name, value in record.scores.items():
-                    best[name] = max(best.get(name, value), value)
+                    best[name] = score_of(name).better(best.get(name, value), value)
                     waiting += [
                         Metric(key, number_, record.step, time.time())
                         for key, number_ in ((name, value), (f"best.{name}", best[name]))
@@ -160,7 +161,7 @@ def _forget_from(path: Path, step: int) -> dict[str, float]:
             if record["step"] < step:
                 kept.append(line)
                 for name, value in record.get("scores", {}).items():
-                    best[name] = max(best.get(name, value), value)
+                    best[name] = score_of(name).better(best.get(name, value), value)
         write_text(path, "".join(kept))
     return best
 

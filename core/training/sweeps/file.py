@@ -39,6 +39,7 @@ from pydantic import Field, model_validator
 
 from core.config import ANCESTOR_KEYS, RunSettings, Settings, SettingsError, settings_from, validated
 from core.structured import StructureError, read_yaml
+from core.training.scores import VALIDATED
 
 Value = bool | int | float | str
 
@@ -63,14 +64,6 @@ parameters:
 """
 """A small sweep to start from."""
 
-SCORES: Final = {
-    "clean": "exact match on clean canvases",
-    "camera": "exact match on canvases as a camera sees them",
-    "score": "what the best checkpoint is kept by",
-    "calibration": "the temperature that calibrates the probabilities",
-    "mnist": "accuracy on MNIST's validation digits (digit model)",
-}
-"""What is validated after each round."""
 ANCESTOR_SCORES: Final = {"val_accuracy": "score"}
 """Names of earlier projects for such scores."""
 
@@ -120,7 +113,7 @@ class Aim(Settings):
     """What a sweep looks for."""
 
     name: str
-    """One of `SCORES`."""
+    """One of `core.training.scores.VALIDATED`."""
     goal: Literal["maximize", "minimize"]
     """Which way is better."""
     target: float | None = None
@@ -451,16 +444,19 @@ def _hint(settings: SweepSettings) -> str:
 
 def _known_metric(settings: SweepSettings, source: str) -> SweepSettings:
     name = ANCESTOR_SCORES.get(settings.metric.name, settings.metric.name)
-    if name not in SCORES:
-        known = ", ".join(f"{score} ({meaning})" for score, meaning in SCORES.items())
+    if name not in VALIDATED:
+        known = ", ".join(f"{one} ({score.title})" for one, score in VALIDATED.items())
         raise SettingsError(f"{source}: metric.name ({name!r}) is never validated; use one of: {known}")
     return settings.model_copy(update={"metric": settings.metric.model_copy(update={"name": name})})
 
 
 def _check_metric(settings: SweepSettings, made: list[RunSettings], source: str) -> None:
-    if settings.metric.name == "mnist" and any(one.model.kind != "digit" for one in made):
+    name = settings.metric.name
+    kinds = VALIDATED[name].kinds
+    if any(one.model.kind not in kinds for one in made):
+        only = " and ".join(kinds)
         raise SettingsError(
-            f"{source}: metric.name ('mnist') is validated for the digit model only; use score, or begin from a preset for digits"
+            f"{source}: metric.name ({name!r}) is validated for the {only} model only; use score, or begin from a preset for {only}s"
         )
 
 

@@ -1,8 +1,7 @@
-"""A sweep file in, a study out: trials that are trained one after the other, each a run in the store, and what they have in common.
+"""A sweep and its trials: a folder with the sweep file as it was given, and a study of Optuna's beside it.
 
-A sweep is a folder: the sweep file as it was given, `about.json` (its name, where it is stored, what the file leaves out), Optuna's journal,
-and a folder for each trial. Whatever interrupts it, the same command goes on: a trial whose process is gone is
-taken up again from its last saved state.
+The folder holds the file, `about.json` (the sweep's name, where it is stored, what the file leaves out), Optuna's journal, and a folder
+for each trial.
 """
 
 from __future__ import annotations
@@ -12,31 +11,19 @@ import hashlib
 import json
 import os
 import re
-import statistics
 import time
-import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
-
-import plotly.graph_objects as go
-import torch
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Literal
 
 from core.config import RunSettings, SettingsError, validated
-from core.data.canvases.tiles import Finds
-from core.data.mnist import Mnist
-from core.files import write_text
-from core.model.checkpoint import CheckpointError, build, load_checkpoint, parameter_count
-from core.process import alive, identity
+from core.files import write_json, write_text
+from core.process import alive
 from core.training import lab
-from core.training.engine import BEST, Epoch, Step, TrainingDiverged, fit
-from core.training.lab import STATE
-from core.training.store.recording import SETTINGS, Outcome, keep, provenance, recorded
-from core.training.store.tracking import Store
-from core.training.sweeps.file import Parameter, Plan, Value, read_plan
+from core.training.engine import BEST
+from core.training.sweeps.file import Plan, Value, read_plan
 
 if TYPE_CHECKING:
     import optuna
@@ -44,14 +31,7 @@ if TYPE_CHECKING:
 State = Literal["waiting", "running", "interrupted", "finished", "pruned", "failed"]
 """interrupted: its process is gone, and the sweep has not gone on since; pruned: given up, because others did better."""
 
-FIGURES: Final = (
-    "history", "parallel coordinates", "importance", "slice", "contour", "intermediate values", "timeline"
-)  # fmt: skip
-"""What `figure` draws of a sweep."""
-
-_ABOUT, _FILE, _JOURNAL, _LOCK = "about.json", "sweep.yaml", "journal.log", ".lock"
-_NEEDED = {"timeline": 0, "history": 1, "intermediate values": 1, "importance": 8}  # finished trials; else 2
-_IMPOSSIBLE = 20  # settings in a row that do not go together, until a sweep gives up drawing others
+_ABOUT, _FILE, _JOURNAL = "about.json", "sweep.yaml", "journal.log"
 
 
 class SweepError(SettingsError):
@@ -125,17 +105,6 @@ class Trial:
         return self.folder / BEST
 
 
-@dataclass(frozen=True)
-class Group:
-    """The finished trials that have one value of a setting."""
-
-    setting: Value
-    mean: float
-    spread: float
-    """Standard deviation; 0 of a single trial."""
-    trials: tuple[Trial, ...]
-
-
 # A sweep and its folder
 
 
@@ -168,7 +137,7 @@ def begin(
     folder.mkdir(parents=True, exist_ok=True)
     about = {"name": name, "trials": total, "sample": sample, "storage": storage, "base": base.model_dump()}
     write_text(folder / _FILE, text)
-    write_text(folder / _ABOUT, json.dumps(about, indent=2))
+    write_json(folder / _ABOUT, about)
     return Sweep(name, folder, text, plan, total, sample, storage)
 
 
@@ -232,218 +201,63 @@ def _folder(name: str) -> Path:
     return lab.root() / "sweeps" / f"{plain}{mark}"
 
 
-# Running it
+# Its trials
 
 
-def run(
-    sweep: Sweep, mnist: Mnist, store: Store | None, search: Callable[[RunSettings], Finds | None]
-) -> Generator[tuple[Trial, Step | Epoch | None], None, None]:
-    """Train the trials that are still to be done. Yields a trial without a record when it begins and when it ends, and with each of its records.
-
-    `search` finds what the settings' `found_share` of canvases shows. Closing the iterator saves the trial at the step
-    that was reached; the next `run` goes on from there. Raises `SweepError` where the sweep is run by another process or its
-    storage cannot be used, `StoreError`, and OSError for a full disk. A trial that fails otherwise is told, and the sweep goes on.
-    """
-    lock = FileLock(sweep.folder / _LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise SweepError(
-            f"the sweep {sweep.name!r} is being run by another process; wait for it, or stop it first"
-        ) from None
-    try:
-        yield from _run(sweep, mnist, store, search)
-    finally:
-        lock.release()
+def trials(sweep: Sweep) -> list[Trial]:
+    """Its trials in order; of one that was taken up again, only the last. Raises `SweepError`."""
+    study = study_of(sweep)
+    if study is None:
+        return []
+    known = study.get_trials(deepcopy=False)
+    others_go_on = replaced(known)
+    return [_plain(one, sweep) for one in known if one.number not in others_go_on]
 
 
-def _run(
-    sweep: Sweep, mnist: Mnist, store: Store | None, search: Callable[[RunSettings], Finds | None]
-) -> Generator[tuple[Trial, Step | Epoch | None], None, None]:
-    study = _study_to_run(sweep)
-    _take_up_the_dead(study, sweep)
-    _enqueue_grid(study, sweep)
-    impossible = 0
-    while _done(study) < sweep.trials and not _reached(study, sweep):
-        if sweep.plan.grid and not _waiting(study):
-            return  # the rest is in the hands of other machines
-        trial = study.ask(_distributions(sweep.plan.settings.varied))
-        trial.set_user_attr("owner", identity())
-        try:
-            settings = sweep.plan.run_settings(trial.params)
-        except SettingsError as error:
-            impossible += 1
-            _fail(study, trial, str(error), impossible=True)
-            if impossible == _IMPOSSIBLE:
-                raise SweepError(
-                    f"{impossible} times in a row, the values drawn do not go together; the last time: {error}"
-                ) from error
-            continue
-        impossible = 0
-        yield from _train(study, trial, sweep, settings, mnist, store, search(settings))
+def trial_of(study: optuna.Study, sweep: Sweep, number: int) -> Trial:
+    """One of its trials."""
+    return _plain(study.get_trials(deepcopy=False)[number], sweep)
 
 
-def _reached(study: optuna.Study, sweep: Sweep) -> bool:
-    """Whether a trial is as good as the sweep's file asks for."""
-    target = sweep.plan.settings.metric.target
-    values = [trial.value for trial in study.get_trials(deepcopy=False) if trial.value is not None]
-    if target is None or not values:
-        return False
-    return max(values) >= target if sweep.maximize else min(values) <= target
-
-
-def _train(
-    study: optuna.Study,
-    trial: optuna.Trial,
-    sweep: Sweep,
-    settings: RunSettings,
-    mnist: Mnist,
-    store: Store | None,
-    finds: Finds | None,
-) -> Generator[tuple[Trial, Step | Epoch | None], None, None]:
-    from optuna.trial import TrialState
-
-    folder = sweep.folder / "trials" / trial.user_attrs.get("folder", f"{trial.number:04d}")
-    folder.mkdir(parents=True, exist_ok=True)
-    resume = (folder / STATE).exists()
-    before: dict[str, float] = trial.user_attrs.get("values", {}) if resume else {}
-    write_text(folder / SETTINGS, settings.model_dump_json(indent=2))
-    trial.set_user_attr("folder", folder.name)
-    trial.set_user_attr("parameters", parameter_count(build(settings)))
-    name = _begin_run(trial, sweep, settings, mnist, folder, store) if store is not None else ""
-    for epoch, value in before.items():
-        trial.report(value, int(epoch))
-    now = _trial(study, sweep, trial.number)
-    yield now, None
-
-    values = list(before.values())
-    outcome: Outcome = "stopped"
-    pruned, latency = False, 0.0
-    try:
-        with (
-            contextlib.closing(fit(settings, mnist, folder, resume=resume, finds=finds)) as records,
-            contextlib.closing(recorded(records, settings, folder, store, name)) as passed,
-        ):
-            for record, _ in passed:
-                if isinstance(record, Epoch):
-                    trial.set_user_attr("seconds", record.seconds)
-                    if (
-                        str(record.epoch) not in before
-                    ):  # what was validated after the last save is validated again
-                        values.append(float(record.scores[sweep.metric]))
-                        trial.report(values[-1], record.epoch)
-                        pruned = record.epoch < settings.training.epochs and trial.should_prune()
-                    if record.epoch == settings.training.epochs:
-                        latency = _latency(folder / BEST, record)
-                    now = _trial(study, sweep, trial.number)
-                yield now, record
-                if pruned:
-                    break
-        if pruned:
-            study.tell(trial, state=TrialState.PRUNED)
-        else:
-            trial.set_user_attr("latency", latency)
-            study.tell(trial, max(values) if sweep.maximize else min(values))
-            outcome = "finished"
-        if pruned and store is not None:
-            store.tag(name, "pruned")
-        (folder / STATE).unlink(missing_ok=True)  # nothing goes on from it any more
-    except (TrainingDiverged, CheckpointError) as error:
-        outcome = "failed"
-        _fail(study, trial, str(error))
-    finally:
-        if store is not None:
-            keep(store, name, folder, outcome)
-    yield _trial(study, sweep, trial.number), None
-
-
-def _begin_run(
-    trial: optuna.Trial, sweep: Sweep, settings: RunSettings, mnist: Mnist, folder: Path, store: Store
-) -> str:
-    """The trial's name in the run store: a new one, or that of the trial which goes on."""
-    name = str(trial.user_attrs.get("run", ""))
-    if name:
-        store.go_on(name)
-    else:
-        about = {**provenance(settings, mnist), "folder": str(folder)}
-        name = store.begin(f"{sweep.name} {trial.number}", settings, about)
-        trial.set_user_attr("run", name)
-        store.tag(name, "sweep", sweep.name)
-    store.tag(name, "trial", str(trial.number))
-    return name
-
-
-def _latency(checkpoint: Path, epoch: Epoch) -> float:
-    """Milliseconds to read one of the canvases that are read in every round."""
-    model = load_checkpoint(checkpoint).model.eval()
-    strips = torch.from_numpy(epoch.watched.strips[:, None]).float() / 255
-    times = []
-    with torch.inference_mode():
-        for strip in [*strips[:1], *strips, *strips]:  # the first warms up
-            begun = time.perf_counter()
-            model.read(strip[None])
-            times.append(time.perf_counter() - begun)
-    return 1000 * statistics.median(times[1:])
-
-
-def _fail(study: optuna.Study, trial: optuna.Trial, why: str, *, impossible: bool = False) -> None:
-    from optuna.trial import TrialState
-
-    trial.set_user_attr("why", why)
-    trial.set_user_attr("impossible", impossible)
-    study.tell(trial, state=TrialState.FAIL)
-
-
-def _take_up_the_dead(study: optuna.Study, sweep: Sweep) -> None:
-    """Close the trials whose process is gone, and put a successor of each in the queue."""
-    from optuna.trial import TrialState
-
-    trials = study.get_trials(deepcopy=False)
-    succeeded = _succeeded(trials)
-    for trial in trials:
-        # A journal belongs to whoever holds the lock. Of a database only our own machine's processes can be known.
-        if trial.state is not TrialState.RUNNING or (sweep.storage and _alive(trial, sweep)):
-            continue
-        if trial.number not in succeeded:
-            passed_on = {key: value for key, value in trial.user_attrs.items() if key in ("folder", "run")}
-            values = {str(epoch): value for epoch, value in trial.intermediate_values.items()}
-            study.enqueue_trial(trial.params, {**passed_on, "values": values, "goes_on": trial.number})
-        study.tell(trial.number, state=TrialState.FAIL)
-
-
-def _enqueue_grid(study: optuna.Study, sweep: Sweep) -> None:
-    there = {trial.user_attrs.get("combination") for trial in study.get_trials(deepcopy=False)}
-    for number, params in enumerate(sweep.plan.grid):
-        if number not in there:
-            study.enqueue_trial(dict(params), {"combination": number})
-
-
-def _done(study: optuna.Study) -> int:
-    """Trials that are over, and those that other machines are training."""
-    from optuna.trial import TrialState
-
-    trials = study.get_trials(deepcopy=False)
-    succeeded = _succeeded(trials)
-    return sum(
-        trial.state is not TrialState.WAITING
-        and trial.number not in succeeded
-        and not trial.user_attrs.get("impossible")
-        for trial in trials
+def _plain(trial: optuna.trial.FrozenTrial, sweep: Sweep) -> Trial:
+    attributes = trial.user_attrs
+    values = list(trial.intermediate_values.values())
+    best = (max(values) if sweep.maximize else min(values)) if values else None
+    return Trial(
+        sweep=sweep.name,
+        number=trial.number,
+        state=_state(trial, sweep),
+        params=sweep.plan.in_steps(trial.params or trial.system_attrs.get("fixed_params", {})),
+        values=dict(trial.intermediate_values),
+        value=best,
+        started=trial.datetime_start.astimezone(UTC) if trial.datetime_start else None,
+        seconds=attributes.get("seconds"),
+        folder=sweep.folder / "trials" / attributes.get("folder", f"{trial.number:04d}"),
+        run=attributes.get("run", ""),
+        parameters=attributes.get("parameters"),
+        latency=attributes.get("latency"),
+        why=attributes.get("why", ""),
     )
 
 
-def _waiting(study: optuna.Study) -> bool:
+def _state(trial: optuna.trial.FrozenTrial, sweep: Sweep) -> State:
     from optuna.trial import TrialState
 
-    return bool(study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+    if trial.state is TrialState.RUNNING:
+        return "running" if is_alive(trial, sweep) else "interrupted"
+    if trial.state is TrialState.COMPLETE:
+        return "finished"
+    if trial.state is TrialState.PRUNED:
+        return "pruned"
+    return "waiting" if trial.state is TrialState.WAITING else "failed"
 
 
-def _succeeded(trials: Sequence[optuna.trial.FrozenTrial]) -> set[int]:
+def replaced(trials: Sequence[optuna.trial.FrozenTrial]) -> set[int]:
     """The numbers of trials which others go on with."""
     return {trial.user_attrs["goes_on"] for trial in trials if "goes_on" in trial.user_attrs}
 
 
-def _alive(trial: optuna.trial.FrozenTrial, sweep: Sweep) -> bool:
+def is_alive(trial: optuna.trial.FrozenTrial, sweep: Sweep) -> bool:
     owner = trial.user_attrs.get("owner")
     # Without one it was begun this very moment, perhaps on another machine.
     known = alive(owner) if owner else None
@@ -453,7 +267,7 @@ def _alive(trial: optuna.trial.FrozenTrial, sweep: Sweep) -> bool:
 # Optuna
 
 
-def _study(sweep: Sweep) -> optuna.Study | None:
+def study_of(sweep: Sweep) -> optuna.Study | None:
     """The sweep's study, to read; None where no trial was begun yet. Raises `SweepError`."""
     import optuna
 
@@ -466,22 +280,19 @@ def _study(sweep: Sweep) -> optuna.Study | None:
             return None
 
 
-def _study_to_run(sweep: Sweep) -> optuna.Study:
+def study_to_run(sweep: Sweep) -> optuna.Study:
     """The sweep's study, made where there is none. Raises `SweepError`."""
     import optuna
 
     with _readable(sweep):
         if not sweep.storage:
             _mend(sweep.folder / _JOURNAL)
-        study = optuna.create_study(
+        return optuna.create_study(
             storage=_storage(sweep),
             study_name=sweep.name,
             direction="maximize" if sweep.maximize else "minimize",
             load_if_exists=True,
         )
-        study.sampler = _sampler(sweep, len(study.get_trials(deepcopy=False)))
-        study.pruner = _pruner(sweep.plan)
-        return study
 
 
 def _storage(sweep: Sweep) -> str | optuna.storages.BaseStorage:
@@ -514,170 +325,3 @@ def _mend(journal: Path) -> None:
         whole = kept.rfind(b"\n") + 1
         if whole != len(kept):
             os.truncate(journal, whole)
-
-
-def _sampler(sweep: Sweep, trials: int) -> optuna.samplers.BaseSampler:
-    """As the method says. Its seed moves on with the trials, or a sweep that goes on would draw the same again."""
-    import optuna
-
-    seed = sweep.plan.base.training.seed + trials
-    if sweep.plan.settings.method == "bayes":
-        return optuna.samplers.TPESampler(seed=seed)
-    return optuna.samplers.RandomSampler(seed=seed)
-
-
-def _pruner(plan: Plan) -> optuna.pruners.BasePruner:
-    import optuna
-
-    early = plan.settings.early_terminate
-    if early is None:
-        return optuna.pruners.NopPruner()
-    if early.type == "median":
-        return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=early.first - 1)
-    return optuna.pruners.HyperbandPruner(early.first, plan.epochs, early.eta)
-
-
-def _distributions(parameters: dict[str, Parameter]) -> dict[str, optuna.distributions.BaseDistribution]:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    made: dict[str, optuna.distributions.BaseDistribution] = {}
-    for name, parameter in parameters.items():
-        if parameter.choices is not None:
-            made[name] = CategoricalDistribution(parameter.choices)
-            continue
-        drawn = parameter.range
-        if (
-            drawn.log and drawn.step
-        ):  # Optuna has no steps by magnitude; `Plan.run_settings` takes the nearest multiple
-            made[name] = FloatDistribution(drawn.low, drawn.high, log=True)
-        elif drawn.whole:
-            made[name] = IntDistribution(int(drawn.low), int(drawn.high), step=int(drawn.step or 1))
-        else:
-            made[name] = FloatDistribution(drawn.low, drawn.high, log=drawn.log, step=drawn.step)
-    return made
-
-
-# Reading it
-
-
-def trials(sweep: Sweep) -> list[Trial]:
-    """Its trials in order; of one that was taken up again, only the last. Raises `SweepError`."""
-    study = _study(sweep)
-    if study is None:
-        return []
-    known = study.get_trials(deepcopy=False)
-    succeeded = _succeeded(known)
-    return [_plain(one, sweep) for one in known if one.number not in succeeded]
-
-
-def front(
-    trials: Sequence[Trial], cost: Literal["parameters", "latency", "seconds"], *, maximize: bool = True
-) -> list[Trial]:
-    """Of the finished trials those that no other betters in value at the same or a lower cost, cheapest first (Pareto)."""
-    sign = 1.0 if maximize else -1.0
-    known = [
-        (getattr(trial, cost), sign * trial.value, trial)
-        for trial in trials
-        if trial.state == "finished" and trial.value is not None and getattr(trial, cost) is not None
-    ]
-    best, kept = float("-inf"), []
-    for _, value, trial in sorted(known, key=lambda one: (one[0], -one[1])):
-        if value > best:
-            best = value
-            kept.append(trial)
-    return kept
-
-
-def grouped(trials: Sequence[Trial], setting: str) -> list[Group]:
-    """The finished trials by the value that they have of a setting, as the sweep file calls it."""
-    found: dict[Value, list[Trial]] = {}
-    for trial in trials:
-        if trial.state == "finished" and trial.value is not None and setting in trial.params:
-            found.setdefault(trial.params[setting], []).append(trial)
-    made = []
-    for value in sorted(found, key=lambda one: (isinstance(one, str), one)):
-        scores = [trial.value for trial in found[value] if trial.value is not None]
-        spread = statistics.stdev(scores) if len(scores) > 1 else 0.0
-        made.append(Group(value, statistics.fmean(scores), spread, tuple(found[value])))
-    return made
-
-
-def figure(
-    kind: str, sweep: Sweep, params: Sequence[str] = (), *, beside: Sequence[Sweep] = ()
-) -> go.Figure | None:
-    """One of `FIGURES`, drawn by Optuna; None while there are too few trials for it. `params` are all where none is named.
-
-    A history also shows the sweeps `beside` it.
-
-    Raises `SweepError`.
-    """
-    from optuna import visualization
-    from optuna.importance import PedAnovaImportanceEvaluator
-
-    study = _study(sweep)
-    if study is None:
-        return None
-    name = sweep.metric
-    some = list(params) or None
-    known = [trial.state.name for trial in study.get_trials(deepcopy=False)]
-    finished = known.count("COMPLETE")
-    if not known or finished < _NEEDED.get(kind, 2):
-        return None
-    try:
-        if kind == "history":
-            others = [other for one in beside if (other := _study(one)) is not None]
-            return visualization.plot_optimization_history([study, *others], target_name=name)
-        if kind == "parallel coordinates":
-            return visualization.plot_parallel_coordinate(study, some, target_name=name)
-        if kind == "importance":
-            with warnings.catch_warnings():
-                warnings.filterwarnings("error", message="Target and region quantiles")
-                # How the best differ from the rest: of a single best one, every setting would be as good a reason.
-                best = PedAnovaImportanceEvaluator(target_quantile=max(0.1, 4 / finished))
-                return visualization.plot_param_importances(study, best, some, target_name=name)
-        if kind == "slice":
-            return visualization.plot_slice(study, some, target_name=name)
-        if kind == "contour":
-            return visualization.plot_contour(study, some, target_name=name)
-        if kind == "intermediate values":
-            return visualization.plot_intermediate_values(study)
-        return visualization.plot_timeline(study)
-    except (ValueError, RuntimeError, UserWarning):  # Optuna's way to say that it needs more
-        return None
-
-
-def _trial(study: optuna.Study, sweep: Sweep, number: int) -> Trial:
-    return _plain(study.get_trials(deepcopy=False)[number], sweep)
-
-
-def _plain(trial: optuna.trial.FrozenTrial, sweep: Sweep) -> Trial:
-    attributes = trial.user_attrs
-    values = list(trial.intermediate_values.values())
-    best = (max(values) if sweep.maximize else min(values)) if values else None
-    return Trial(
-        sweep=sweep.name,
-        number=trial.number,
-        state=_state(trial, sweep),
-        params=sweep.plan.in_steps(trial.params or trial.system_attrs.get("fixed_params", {})),
-        values=dict(trial.intermediate_values),
-        value=best,
-        started=trial.datetime_start.astimezone(UTC) if trial.datetime_start else None,
-        seconds=attributes.get("seconds"),
-        folder=sweep.folder / "trials" / attributes.get("folder", f"{trial.number:04d}"),
-        run=attributes.get("run", ""),
-        parameters=attributes.get("parameters"),
-        latency=attributes.get("latency"),
-        why=attributes.get("why", ""),
-    )
-
-
-def _state(trial: optuna.trial.FrozenTrial, sweep: Sweep) -> State:
-    from optuna.trial import TrialState
-
-    if trial.state is TrialState.RUNNING:
-        return "running" if _alive(trial, sweep) else "interrupted"
-    if trial.state is TrialState.COMPLETE:
-        return "finished"
-    if trial.state is TrialState.PRUNED:
-        return "pruned"
-    return "waiting" if trial.state is TrialState.WAITING else "failed"

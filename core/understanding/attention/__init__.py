@@ -1,1 +1,1 @@
-"""Attention examined: heads, faithfulness, and what-if."""
+"""Attention under question: heads, faithfulness, and what-if."""

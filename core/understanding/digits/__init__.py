@@ -1,1 +1,1 @@
-"""MNIST's digits examined: their classes, their neighbours, their doubtful labels."""
+"""Digits under the glass: their classes, their neighbours, their doubtful labels."""

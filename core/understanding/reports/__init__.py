@@ -1,1 +1,1 @@
-"""Reports on a checkpoint: its figures, sentences, charts, contact sheets and time."""
+"""Analysis of a checkpoint: its figures, sentences, contact sheet and report."""

@@ -1,4 +1,4 @@
-"""The layout that all charts share, on the pages and in the reports."""
+"""What all charts of the app have in common, on its pages and in its reports."""
 
 from typing import Any, Final
 

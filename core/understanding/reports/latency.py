@@ -1,4 +1,4 @@
-"""Measures where the time of reading one camera frame goes, stage by stage, on this machine."""
+"""A reader in, where the time of reading one camera frame goes out, stage by stage, measured here and now."""
 
 from __future__ import annotations
 

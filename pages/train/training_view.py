@@ -1,11 +1,10 @@
-"""The view of a run while it learns: how far it is, its curves, and the same few canvases as they were read round by round."""
+"""A training's folder in; on the page: how far it is, its curves, and the same few canvases as they were read round by round."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from math import isfinite
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,18 +13,16 @@ import streamlit as st
 from core.config import RunSettings
 from core.reading.overlay import patches_picture, png
 from core.reading.palette import position_colour
-from core.training.progress import Progress, progress
+from core.training.scores import SHOWN_FIRST, score_of
+from core.training.store.progress import Progress, progress
 from core.training.store.recording import WATCHED
 from core.training.watch import Watched, load_watched, watched_rounds
 from pages.common import layout
 from pages.train.live_chart import live_chart
 
-_COLOURS: Final = {"clean": "#129390", "camera": "#d46b01", "mnist": "#6359d2"}
-_NAMES: Final = {"clean": "clean canvases", "camera": "camera-like canvases", "mnist": "MNIST digits"}
 
-
-def show_run(folder: Path, *, key: str, alive: bool) -> None:
-    """Everything of one run, as its files say it at this moment; time is left to one that is `alive`."""
+def show_training(folder: Path, *, key: str, alive: bool) -> None:
+    """Everything of one training, as its files say it at this moment; time is left to one that is `alive`."""
     now = progress(folder)
     if now.settings is None or not now.step:
         st.caption(
@@ -92,8 +89,8 @@ def _one(watched: Watched, row: int, settings: RunSettings) -> None:
 def _figures(now: Progress, *, alive: bool) -> None:
     figures = {"Loss": f"{now.smoothed[-1]:.3f}" if now.smoothed else "–"}
     for name, values in now.scores.items():
-        if name in _NAMES and isfinite(values[-1]):
-            figures[f"Exact match, {name}"] = f"{values[-1]:.1%}"
+        if name in SHOWN_FIRST and isfinite(values[-1]):
+            figures[score_of(name).title] = score_of(name).text(values[-1], 1)
     figures["Images a second"] = f"{now.images_per_second:,.0f}" if now.images_per_second else "–"
     if alive:
         figures["Time left"] = _spoken(now.seconds_left)
@@ -137,15 +134,15 @@ def _loss(now: Progress) -> go.Figure:
 
 def _scores(now: Progress) -> go.Figure:
     figure = go.Figure()
-    for name, words in _NAMES.items():
+    for name, score in SHOWN_FIRST.items():
         if name in now.scores:
             figure.add_scatter(
                 x=now.epoch_steps,
                 y=now.scores[name],
-                name=words,
+                name=score.of,
                 mode="lines+markers",
-                line={"color": _COLOURS[name], "width": 2.5},
-                hovertemplate="step %{x:,}: %{y:.2%}<extra>" + words + "</extra>",
+                line={"color": score.colour, "width": 2.5},
+                hovertemplate="step %{x:,}: %{y:.2%}<extra>" + score.of + "</extra>",
             )
     if now.best is not None:
         place = now.epoch_steps[now.epochs.index(now.best)]

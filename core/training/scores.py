@@ -1,0 +1,66 @@
+"""What a training is measured by: one table from which the log, the run table, curves, sweeps and the command line take it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Kind = Literal["number", "digit"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One of the values that a training notes."""
+
+    label: str
+    """What it is, as a heading says it."""
+    of: str = ""
+    """Of what, where several have the same label."""
+    higher_is_better: bool | None = None
+    """None: neither is."""
+    is_share: bool = False
+    """Whether it lies between 0 and 1, and is told in percent."""
+    colour: str = ""
+    """Of its curve among those of the same label; empty where it is none of those that are looked at first."""
+    each: Literal["step", "epoch"] = "epoch"
+    """When it is noted: in training, or when an epoch is validated."""
+    kinds: tuple[Kind, ...] = ("number", "digit")
+    """The models that have it."""
+
+    @property
+    def title(self) -> str:
+        """Its label, and of what it is."""
+        return f"{self.label}, {self.of}" if self.of else self.label
+
+    def text(self, value: float, places: int = 2) -> str:
+        """A value for people: in percent, or with two digits more than the places."""
+        return f"{value:.{places}%}" if self.is_share else f"{value:.{places + 2}g}"
+
+    def better(self, first: float, second: float) -> float:
+        """The better one of two values; the later one where neither is better."""
+        if self.higher_is_better is None:
+            return second
+        return max(first, second) if self.higher_is_better else min(first, second)
+
+
+SCORES: Final = {
+    "loss": Score("Loss", higher_is_better=False, each="step"),
+    "clean": Score("Exact match", "clean canvases", True, is_share=True, colour="#129390"),
+    "camera": Score("Exact match", "camera-like canvases", True, is_share=True, colour="#d46b01"),
+    "mnist": Score("Exact match", "MNIST digits", True, is_share=True, colour="#6359d2", kinds=("digit",)),
+    "score": Score("Score", "what the best checkpoint is kept by", True, is_share=True),
+    "learning_rate": Score("Learning rate", each="step"),
+    "images_per_second": Score("Canvases a second", each="step"),
+    "calibration": Score("Temperature of the probabilities"),
+}
+"""Each of them by its name in logs and stores. The engine works out those of an epoch, recording those of a step."""
+
+VALIDATED: Final = {name: score for name, score in SCORES.items() if score.each == "epoch"}
+"""Those that every epoch has."""
+SHOWN_FIRST: Final = {name: score for name, score in SCORES.items() if score.colour}
+"""Those that a training is judged by before anything else."""
+
+
+def score_of(name: str) -> Score:
+    """A row of `SCORES`, or what can be said of a value that is not ours: its name."""
+    return SCORES.get(name) or Score(name)
