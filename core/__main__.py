@@ -1,4 +1,4 @@
-"""The command line: python -m core data | train | sweep | evaluate | read | job."""
+"""The command line: python -m core data | train | sweep | pack | evaluate | read | job."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ COMMANDS = {
     "data": "get MNIST, verify it and keep it",
     "train": "train a model from a preset or a JSON file of settings",
     "sweep": "train the combinations of a sweep file, and find the best",
+    "pack": "pack sweeps and their runs into one file",
     "evaluate": "score a checkpoint on canvases and MNIST",
     "read": "read the number in pictures",
     "job": "do what a job's folder asks for (the app starts this)",

@@ -1,1 +1,1 @@
-"""The screens of the app, one folder for each section of the navigation."""
+"""The screens of the app, a folder for each section of the navigation, and a file for each address."""

@@ -79,15 +79,25 @@ def test_every_side_of_a_model_is_shown_and_a_choice_is_kept_for_the_next_visit(
     page = analysed(app, "number")
     figures = {metric.label: metric.value for metric in page.metric}
     assert set(figures) == {
-        "Numbers read whole", "Digits read right", "Errors per digit", "Nothing there", "Calibration error", "Coverage at 99 %",
-    }  # fmt: skip
+        "Numbers read whole",
+        "Digits read right",
+        "Errors per digit",
+        "Nothing there",
+        "Calibration error",
+        "Coverage at 99 %",
+    }
     assert 60 < float(figures["Numbers read whole"].rstrip("%")) < 100
     assert titles(page) == ["Read without any error"] and page.subheader[0].value == "What stands out"
 
     choose(page, "analysis-view", "Where it fails")
     assert titles(page)[:6] == [
-        "By length", "By digit", "By place in the number", "By scale", "By spacing", "By rotation",
-    ]  # fmt: skip
+        "By length",
+        "By digit",
+        "By place in the number",
+        "By scale",
+        "By spacing",
+        "By rotation",
+    ]
     assert titles(page)[-1] == "By camera effect and its strength"
     for trace in charts(page)[1]["data"]:
         assert trace["error_y"]["array"][0] + trace["error_y"]["arrayminus"][0] > 0
@@ -121,8 +131,12 @@ def test_stages_are_timed_here_and_now(app: AppTest, monkeypatch: pytest.MonkeyP
     assert titles(page) == ["One frame of 640 × 480 pixels"] and "Measured now on this machine" in words(page)
     (bars,) = charts(page)[0]["data"]
     assert [name.split(",")[0] for name in bars["y"]][::-1] == [
-        "find the number", "even it out to a strip", "encoder", "attention of each digit", "draw it over the frame",
-    ]  # fmt: skip
+        "find the number",
+        "even it out to a strip",
+        "encoder",
+        "attention of each digit",
+        "draw it over the frame",
+    ]
 
 
 def test_the_test_set_is_said_to_be_for_the_final_figure(app: AppTest) -> None:
@@ -143,8 +157,10 @@ def test_another_seed_asks_for_other_canvases(app: AppTest) -> None:
 def test_everything_can_be_taken_along(app: AppTest) -> None:
     page = analysed(app)
     assert [part.proto.label for part in page.get("download_button")] == [
-        "Report (HTML)", "Figures (JSON)", "Readings (CSV)",
-    ]  # fmt: skip
+        "Report (HTML)",
+        "Figures (JSON)",
+        "Readings (CSV)",
+    ]
 
 
 def test_a_runs_checkpoint_is_analysed_instead_once_it_is_chosen(app: AppTest, tmp_path: Path) -> None:

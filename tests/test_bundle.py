@@ -1,10 +1,12 @@
 """A study travels in one file, and is the same study in another lab."""
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from core.__main__ import main
 from core.data.mnist import Mnist
 from core.training.store.tracking import Store
 from core.training.sweeps import study as sweep
@@ -23,6 +25,13 @@ def test_sweeps_and_their_runs_come_out_of_the_file_as_they_went_in(
     here.tag(here.runs()[0].id, "any “tag” ../", "<b>")
     assert pack([first], here, archive) == 2
     assert archive.stat().st_size < 20_000
+    by_command = tmp_path / "command.zip"
+    assert main(["pack", str(by_command)]) == main(["pack", str(by_command), "--sweep", "heads"]) == 0
+    with zipfile.ZipFile(archive) as one, zipfile.ZipFile(by_command) as other:
+        assert [(name, one.read(name)) for name in one.namelist()] == [
+            (name, other.read(name)) for name in other.namelist()
+        ]
+    assert main(["pack", str(by_command), "--sweep", "layers"]) == 1
 
     monkeypatch.setenv("NUMBERS_LAB", str(tmp_path / "there"))
     there = Store()

@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -13,6 +15,7 @@ from core.__main__ import COMMANDS, main
 from core.commands.arguments import parse_with_settings
 from core.commands.train import Train
 from core.config import CanvasSettings, ModelSettings, RunSettings
+from core.data.mnist import Mnist
 from core.model.checkpoint import Checkpoint, build, save_checkpoint
 from core.reading import Reader
 from tests.drawings import draw
@@ -58,7 +61,7 @@ def test_no_command_and_an_unknown_one_are_refused_with_those_that_exist(capsys:
     assert "usage: python -m core COMMAND" in capsys.readouterr().out
     assert main(["reed"]) == 2
     assert (
-        "unknown command 'reed'; the commands are data, train, sweep, evaluate, read, job"
+        "unknown command 'reed'; the commands are data, train, sweep, pack, evaluate, read, job"
         in capsys.readouterr().err
     )
 
@@ -231,6 +234,22 @@ def test_train_takes_its_own_flags_beside_those_of_the_settings(tmp_path: Path) 
     chosen, settings = parse_with_settings(Train, argv)
     assert chosen == Train(out=Path("runs/mine"), name="mine", resume=True)
     assert (settings.training.epochs, settings.training.seed) == (3, 5)
+
+
+def test_data_draws_the_bundled_sample_anew(
+    tmp_path: Path, sample: Mnist, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    whole = replace(sample, source="package")  # as though these digits were all of MNIST
+    monkeypatch.setattr("core.commands.data.fetch_mnist", lambda progress: whole)
+    path = tmp_path / "sample.npz"
+    assert main(["data", "--write-sample", str(path)]) == 0
+    assert capsys.readouterr().out.endswith(f"written: {path}\n")
+    with np.load(path) as arrays:
+        assert {name: len(arrays[name]) for name in arrays.files if name.endswith("_labels")} == {
+            "train_labels": 4000,
+            "validation_labels": 500,
+            "test_labels": 1000,
+        }
 
 
 def test_a_job_that_waits_for_its_turn_has_not_loaded_torch(root: Path) -> None:

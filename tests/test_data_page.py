@@ -137,8 +137,11 @@ def test_with_all_of_mnist_accuracy_is_told_on_corrected_labels_too(
     mnist.mnist.clear()
     look_at(app, "Doubtful")
     assert [metric.label.split(":")[0] for metric in app.metric] == [
-        "Labels as given", "Corrected labels", "Places 0 to 4,999", "Places 5,000 to 9,999"
-    ]  # fmt: skip
+        "Labels as given",
+        "Corrected labels",
+        "Places 0 to 4,999",
+        "Places 5,000 to 9,999",
+    ]
     assert app.metric[1].label.endswith("of 9,995") and app.metric[3].label.endswith("of 5,000")
     shown = grid(app, "digits-published")
     assert shown["notes"][0] == "8, place 947" and len(shown["notes"]) == 15

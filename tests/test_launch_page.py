@@ -104,7 +104,7 @@ def test_settings_that_cannot_work_name_the_field_and_the_mend_and_nothing_can_b
 
 
 def test_without_any_training_the_page_says_how_to_begin() -> None:
-    assert "No training yet" in said(page())
+    assert "No run yet" in said(page())
 
 
 @pytest.mark.parametrize("state", [state for state in get_args(jobs.State) if state not in jobs.ALIVE])

@@ -28,8 +28,12 @@ def markdown(*lines: str) -> dict[str, Any]:
 
 def code(source: str, *outputs: dict[str, Any], number: int | None = 1) -> dict[str, Any]:
     return {
-        "cell_type": "code", "metadata": {}, "source": source, "outputs": outputs, "execution_count": number
-    }  # fmt: skip
+        "cell_type": "code",
+        "metadata": {},
+        "source": source,
+        "outputs": outputs,
+        "execution_count": number,
+    }
 
 
 def stream(text: str) -> dict[str, Any]:
@@ -39,9 +43,20 @@ def stream(text: str) -> dict[str, Any]:
 def test_texts_are_cut_at_their_headings_and_nowhere_else(tmp_path: Path) -> None:
     path = written(
         tmp_path,
-        markdown("# Title", "", "words", "", "    # a comment in code", "```", "# another", "```", "## 2 Next, then", "more"),
+        markdown(
+            "# Title",
+            "",
+            "words",
+            "",
+            "    # a comment in code",
+            "```",
+            "# another",
+            "```",
+            "## 2 Next, then",
+            "more",
+        ),
         markdown("on it goes"),
-    )  # fmt: skip
+    )
     first, second, third = read_notebook(path)
     assert isinstance(first, Text) and isinstance(second, Text) and isinstance(third, Text)
     assert (first.heading, first.level) == ("Title", 1)

@@ -80,10 +80,17 @@ def test_every_address_has_a_file_that_a_fresh_server_finds_and_that_hands_over_
 @pytest.mark.parametrize(
     ("probability", "written"),
     [
-        (0.0, "0%"), (0.0004, "<0.1%"), (0.004, "0.4%"), (0.873, "87%"), (0.9899, "99%"),
-        (0.9931, "99.3%"), (0.99949, ">99.9%"), (0.999999, ">99.9%"), (1.0, "100%"),
+        (0.0, "0%"),
+        (0.0004, "<0.1%"),
+        (0.004, "0.4%"),
+        (0.873, "87%"),
+        (0.9899, "99%"),
+        (0.9931, "99.3%"),
+        (0.99949, ">99.9%"),
+        (0.999999, ">99.9%"),
+        (1.0, "100%"),
     ],
-)  # fmt: skip
+)
 def test_a_probability_is_never_rounded_to_certainty(probability: float, written: str) -> None:
     assert percent(probability) == written
 
@@ -139,7 +146,7 @@ def number(*digits: tuple[int, float, list[tuple[str, float]]], sure: float = 0.
 
 def test_the_certainty_of_the_whole_stands_above_each_digit_and_its_runners_up() -> None:
     read = number((4, 0.95, [("9", 0.04), ("1", 0.01)]), (0, 0.97, [("6", 0.02), ("end", 0.01)]), sure=0.92)
-    figure = probability_bars.certainty_figure(read, candidates=2)
+    figure = probability_bars.probability_figure(read, candidates=2)
     bars = figure.data[0]
     assert bars.x == (0.92, 0.95, 0.04, 0.97, 0.02) and bars.text == ("92%", "95%", "4%", "97%", "2%")
     names = figure.layout.yaxis.ticktext
@@ -149,7 +156,7 @@ def test_the_certainty_of_the_whole_stands_above_each_digit_and_its_runners_up()
 
 
 def test_of_a_single_digit_the_whole_has_no_bar_of_its_own() -> None:
-    figure = probability_bars.certainty_figure(number((4, 0.95, [("9", 0.04)])), candidates=2)
+    figure = probability_bars.probability_figure(number((4, 0.95, [("9", 0.04)])), candidates=2)
     assert figure.data[0].x == (0.95, 0.04)
 
 
@@ -225,8 +232,12 @@ def test_every_choice_shows_another_overlay_and_is_kept_when_the_page_is_left(op
     page = open_draw(INK)
     seen = [overlay_file(page)]
     for label, value in [
-        ("Digit", "0"), ("Method", "Rollout"), ("Method", "Gradient-weighted"), ("Encoder, up to layer", "1"), ("Head", "3")
-    ]:  # fmt: skip
+        ("Digit", "0"),
+        ("Method", "Rollout"),
+        ("Method", "Gradient-weighted"),
+        ("Encoder, up to layer", "1"),
+        ("Head", "3"),
+    ]:
         choose(page, label, value)
         seen.append(overlay_file(page))
     assert len(set(seen)) == len(seen)

@@ -14,7 +14,7 @@ from core.__main__ import main
 from core.data.mnist import Mnist
 from core.model.checkpoint import BUNDLED, load_checkpoint
 from core.understanding.reports import latency, report
-from core.understanding.reports.analysis import VIEWS
+from core.understanding.reports.analysis import VIEWS, analyse
 
 Output = pytest.CaptureFixture[str]
 
@@ -42,7 +42,7 @@ class Parts(HTMLParser):
             (self.links if tag == "a" else self.loads).append(known["href"])
 
     def handle_data(self, data: str) -> None:
-        if self._in and self._in[-1] in ("h1", "h2"):
+        if self._in and self._in[-1] in ("h1", "h2") and data.strip():
             self.titles.append(data)
         if self._in and self._in[-1] not in ("script", "style"):
             self.words += data
@@ -95,8 +95,14 @@ def test_nothing_in_it_is_loaded_from_anywhere(written: Path, parts: Parts) -> N
 
 def test_it_has_every_section_and_every_chart(parts: Parts) -> None:
     assert parts.titles == [
-        "Analysis of digit.safetensors", "Overview", "Where it fails", "Confusions", "Confidence", "Worst mistakes", "Time",
-    ]  # fmt: skip
+        "Analysis of digit.safetensors",
+        "Overview",
+        "Where it fails",
+        "Confusions",
+        "Confidence",
+        "Worst mistakes",
+        "Time",
+    ]
     charts = {"parts", "digit", "height", "together", "effects", "confusion", "reliability", "risk", "time"}
     assert charts <= set(parts.ids)
     # Of a model of single digits there is nothing to say by spacing.
@@ -158,7 +164,9 @@ def test_what_is_typed_into_a_file_name_is_no_markup(tmp_path: Path, sample: Mni
     odd.write_bytes((BUNDLED / "digit.safetensors").read_bytes())
     checkpoint = load_checkpoint(odd)
     subject = report.subject_of(odd, checkpoint, sample, 10, "validation", 0)
-    assert "&lt;img src=x&gt;" in report._about(subject) and "<img" not in report._about(subject)
+    analysis = analyse(checkpoint, sample, 100, split="validation", seed=0)
+    page = report.report_html(report.Report(subject, analysis, None), checkpoint)
+    assert page.count("&lt;img src=x&gt;.safetensors") == 3 and "<img src=x" not in page
 
 
 def test_too_few_canvases_are_one_plain_line(tmp_path: Path, capsys: Output) -> None:

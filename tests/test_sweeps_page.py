@@ -87,8 +87,14 @@ def test_a_newcomer_opens_the_bundled_study_and_sees_what_was_found(app: AppTest
     )
     assert not page.exception
     assert set(page.multiselect(key="sweeps-chosen").options) == {
-        "heads", "layers", "patches", "positions", "temperature", "activation", "dropout",
-    }  # fmt: skip
+        "heads",
+        "layers",
+        "patches",
+        "positions",
+        "temperature",
+        "activation",
+        "dropout",
+    }
     assert page.dataframe and "No sweep yet" not in words(page)
 
 

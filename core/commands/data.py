@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from core.commands.arguments import parse
-from core.data.mnist import DataUnavailable, Mnist, default_folder, fetch_mnist, load_sample
+from core.commands.arguments import OptionalPath, parse
+from core.data.mnist import DataUnavailable, Mnist, default_folder, fetch_mnist, load_sample, write_sample
 
 
 @dataclass(frozen=True)
 class Data:
     """Gets all 70,000 digits of MNIST, verifies them and keeps them. NUMBERS_DATA names another folder for them."""
+
+    write_sample: OptionalPath = None
+    """draw the bundled sample from them anew, into this file"""
 
     def __call__(self) -> int:
         """Fetch with a bar."""
@@ -26,6 +29,9 @@ class Data:
             mnist = fetch_mnist(progress=show)
         digits = f"{len(mnist.train):,} + {len(mnist.test):,} digits"
         print(f"{digits} from {mnist.source}, verified, in {default_folder()}")
+        if self.write_sample is not None:
+            write_sample(mnist, self.write_sample)
+            print(f"written: {self.write_sample}")
         return 0
 
 

@@ -1,1 +1,1 @@
-"""Models and data in, what there is to see in them out: maps of digits, attention under question, errors, measures."""
+"""Everything that looks into models and data: attention, digits, generated canvases, and reports on checkpoints."""

@@ -1,4 +1,4 @@
-"""Settings of canvases and a seed in, out what the generator makes of them: pictures, their truth, their distributions, its speed."""
+"""Samples and statistics of the canvas generator: pictures, their truth, their distributions, its speed."""
 
 from __future__ import annotations
 

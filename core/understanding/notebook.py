@@ -1,4 +1,4 @@
-"""A notebook file in, its texts, its code and the outputs that are kept in it out; plain JSON is read, and nothing is run."""
+"""Reads a notebook file: its texts, its code and the outputs that are kept in it. Nothing is run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reading in, every tensor on its way from pixels to digits out, stage by stage, made by the model's own modules."""
+"""Every tensor of a reading on its way from pixels to digits, stage by stage, made by the model's own modules."""
 
 from __future__ import annotations
 

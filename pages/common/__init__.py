@@ -1,1 +1,1 @@
-"""What two or more sections use: layout, drawing pad, models, charts."""
+"""Parts that two or more sections use: router, layout, drawing pad, models, charts."""

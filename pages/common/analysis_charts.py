@@ -1,4 +1,4 @@
-"""An analysis of a checkpoint in; on the page: its charts, its mix-ups and its worst mistakes."""
+"""Charts, confusions and worst mistakes of an analysis."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from core.model.checkpoint import Checkpoint
 from core.understanding.reports import charts, sentences
 from core.understanding.reports.analysis import VIEWS, Analysis, attention_pictures
 from core.understanding.reports.chart_layout import LAYOUT
-from core.understanding.reports.contact_sheet import STYLE, sheet
+from core.understanding.reports.contact_sheet import contact_sheet
 from core.understanding.reports.latency import Profile
+from core.understanding.reports.templating import style
 from pages.common.charts import show_chart, tools
 
 _A_PAGE: Final = 12
@@ -26,12 +27,12 @@ def show_overview(analysis: Analysis) -> None:
     left, right = st.columns([1.25, 1], gap="large")
     with left:
         show_chart(charts.by_part(analysis), key="analysis-parts", height=330, save_as="by-kind")
-        st.caption(f"{sentences.KINDS_SAID} {sentences.HOW_TO_READ}")
+        st.caption(f"{sentences.ABOUT_PARTS} {sentences.HOW_TO_READ}")
     with right:
         st.subheader("What stands out", anchor=False)
         found = sentences.findings(analysis)
         st.markdown("\n".join(f"- {one}" for one in found) or sentences.NO_FINDINGS)
-        st.caption(sentences.FINDINGS_SAID)
+        st.caption(sentences.ABOUT_FINDINGS)
 
 
 def show_failures(analysis: Analysis) -> None:
@@ -48,7 +49,7 @@ def show_failures(analysis: Analysis) -> None:
         st.markdown(sentences.HOW_TO_READ)
     effects = charts.by_effect(analysis)
     show_chart(effects, key="analysis-effects", height=effects.layout.height, save_as="by-effect")
-    st.caption(sentences.EFFECTS_SAID)
+    st.caption(sentences.ABOUT_EFFECTS)
 
 
 def show_confusions(analysis: Analysis) -> None:
@@ -62,11 +63,13 @@ def show_confusions(analysis: Analysis) -> None:
         if st.session_state.get("analysis-cell") not in cells:
             st.session_state["analysis-cell"] = cells[0]
         cell = st.selectbox(
-            "Written and read", cells, key="analysis-cell",
+            "Written and read",
+            cells,
+            key="analysis-cell",
             format_func=lambda cell: f"{sentences.cell(*cell)}: {len(analysis.confusion[cell]):,}",
-        )  # fmt: skip
+        )
         places = list(dict.fromkeys(analysis.confusion[cell]))
-        show_sheet(sheet(analysis.seen, places[:_A_PAGE]))
+        show_contact_sheet(contact_sheet(analysis.seen, places[:_A_PAGE]))
         if len(places) > _A_PAGE:
             st.caption(f"The first {_A_PAGE} of {len(places):,} canvases.")
 
@@ -81,9 +84,15 @@ def show_matrix(figure: go.Figure, *, key: str, into: str) -> None:
     shown = go.Figure(figure.data, layout=LAYOUT)
     shown.update_layout(figure.layout.to_plotly_json())
     st.plotly_chart(
-        shown, key=key, width="stretch", theme="streamlit", on_select=clicked, selection_mode="points",
-        config=tools("confusions"), alt="How often each written digit was read as each digit",
-    )  # fmt: skip
+        shown,
+        key=key,
+        width="stretch",
+        theme="streamlit",
+        on_select=clicked,
+        selection_mode="points",
+        config=tools("confusions"),
+        alt="How often each written digit was read as each digit",
+    )
 
 
 def show_confidence(analysis: Analysis) -> None:
@@ -109,7 +118,9 @@ def show_worst(analysis: Analysis, checkpoint: Checkpoint) -> None:
             f"Page, of {pages}", 1, pages, 1, key=f"analysis-worst-page-{pages}", width=160
         )
     places = analysis.worst[(page - 1) * _A_PAGE : page * _A_PAGE]
-    show_sheet(sheet(analysis.seen, places, attention_pictures(checkpoint, analysis.seen, places)))
+    show_contact_sheet(
+        contact_sheet(analysis.seen, places, attention_pictures(checkpoint, analysis.seen, places))
+    )
 
 
 def show_time(profile: Profile | None) -> None:
@@ -119,6 +130,6 @@ def show_time(profile: Profile | None) -> None:
     st.caption(sentences.time(profile))
 
 
-def show_sheet(html: str) -> None:
+def show_contact_sheet(html: str) -> None:
     """A contact sheet."""
-    st.html(f"<style>{STYLE}</style>{html}")
+    st.html(f"<style>{style('contact_sheet')}</style>{html}")

@@ -1,4 +1,4 @@
-"""A reading in; on the page: where the model looked for each digit, on the picture and on the strip it saw."""
+"""Where the model looked for each digit, on the picture and on the strip, with the controls that choose what is shown."""
 
 import json
 from collections.abc import Callable
@@ -29,7 +29,7 @@ EXPLAINED: Final[dict[Method, str]] = {
 }
 
 
-class Look(NamedTuple):
+class View(NamedTuple):
     """Which attention a visitor wants to see; digits, layers and heads are counted from 0, None is all of them."""
 
     digit: int | None
@@ -38,7 +38,7 @@ class Look(NamedTuple):
     head: int | None
 
 
-SIMPLEST: Final = Look(digit=None, method="raw", layer=-1, head=None)
+SIMPLEST: Final = View(digit=None, method="raw", layer=-1, head=None)
 
 
 class Seen(NamedTuple):
@@ -52,20 +52,20 @@ class Seen(NamedTuple):
     """What the maps took."""
 
 
-def attention_of(reader: Reader, reading: Reading, rgb: np.ndarray, look: Look) -> Seen:
-    """The picture, HWC uint8 RGB, and the strip with the attention that `look` asks for."""
+def attention_of(reader: Reader, reading: Reading, rgb: np.ndarray, view: View) -> Seen:
+    """The picture, HWC uint8 RGB, and the strip with the attention that `view` asks for."""
     started = perf_counter()
-    weights = patch_weights(reader, reading, look.method, layer=look.layer, head=look.head)
+    weights = patch_weights(reader, reading, view.method, layer=view.layer, head=view.head)
     maps = on_picture(weights, reading)
     elapsed = 1e3 * (perf_counter() - started)
     return Seen(
-        overlay(rgb, reading, maps, digit=look.digit),
-        strip_picture(reading, reader.settings.model, weights, digit=look.digit),
+        overlay(rgb, reading, maps, digit=view.digit),
+        strip_picture(reading, reader.settings.model, weights, digit=view.digit),
         elapsed,
     )
 
 
-def choose_look(reader: Reader, reading: Reading, *, key: str) -> Look:
+def choose_attention(reader: Reader, reading: Reading, *, key: str) -> View:
     """The controls: which digit, by which method, in which layer and head. They keep what was chosen."""
     digit = choose_digit(reading, key=f"{key}-digit")
     number = _choose("Method", range(len(METHODS)), lambda index: NAMES[METHODS[index]], key=f"{key}-method")
@@ -78,7 +78,7 @@ def choose_look(reader: Reader, reading: Reading, *, key: str) -> Look:
             label = _layers_of(reader, method)
             layer = _choose(label, range(1, layers + 1), str, default=layers, key=f"{key}-layer-{label}")
         head = _choose("Head", range(heads + 1), lambda index: str(index or "Mean"), key=f"{key}-head")
-    return Look(digit, method, layer - 1, head - 1 if head else None)
+    return View(digit, method, layer - 1, head - 1 if head else None)
 
 
 def choose_digit(reading: Reading, *, key: str, every: bool = True) -> int | None:
@@ -97,10 +97,10 @@ def choose_digit(reading: Reading, *, key: str, every: bool = True) -> int | Non
     return None if digit == _ALL else digit
 
 
-def described(reading: Reading, look: Look) -> str:
+def alt_text(reading: Reading, view: View) -> str:
     """The overlay in words, for those who cannot see it."""
     which = (
-        f"the digit {reading.text[look.digit]}" if look.digit is not None else f"each digit of {reading.text}"
+        f"the digit {reading.text[view.digit]}" if view.digit is not None else f"each digit of {reading.text}"
     )
     return f"The picture, coloured where the model looked for {which}."
 

@@ -1,4 +1,4 @@
-"""Charts in the looks of the app: a Plotly figure goes in, a chart that follows light and dark comes out."""
+"""Shows Plotly charts in the app's layout, so that they follow light and dark."""
 
 from typing import Any
 
@@ -34,6 +34,8 @@ def tools(save_as: str | None) -> dict[str, Any]:
     if save_as is None:
         return {"displayModeBar": False}
     return {
-        "displayModeBar": True, "displaylogo": False, "modeBarButtons": [["toImage"]],
+        "displayModeBar": True,
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
         "toImageButtonOptions": {"format": "svg", "filename": save_as},
-    }  # fmt: skip
+    }

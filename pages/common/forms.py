@@ -1,4 +1,4 @@
-"""Typed settings in, a form out: each label, help, bound and default is that of the setting itself, as on the command line."""
+"""Forms made from typed settings: each label, help, bound and default is that of the setting itself, as on the command line."""
 
 from __future__ import annotations
 

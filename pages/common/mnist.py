@@ -1,4 +1,4 @@
-"""MNIST for the pages: the bundled sample until a visitor asks for all of it. Screens that use the sample say so."""
+"""MNIST for the pages: the bundled sample until a visitor asks for all of it. Pages that use the sample say so."""
 
 import streamlit as st
 

@@ -1,10 +1,12 @@
-"""The drawing pad: strokes of mouse, finger or pen go in, a grey picture of black ink on white comes out."""
+"""The drawing pad, which gives a gray picture of black ink on white."""
 
 from typing import Any, Final
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+
+from pages.common import assets
 
 WIDTH: Final = 640
 HEIGHT: Final = 260
@@ -113,27 +115,7 @@ def _fitted(key: str) -> str:
     )
 
 
-# The canvas' own tool bar is in the way: on touch screens it lies unseen over the top right corner, where it swallows
-# strokes, and its reset brings back what the canvas started with. It can only be reached from inside the shadow root.
-_WITHOUT_TOOLBAR: Final = """
-export default function ({ data }) {
-  let tries = 0;
-  const hide = () => {
-    const parts = document.querySelectorAll(`.st-key-${data.place} *`);
-    const root = [...parts].map(part => part.shadowRoot).find(root => root?.querySelector('.canvas-root'));
-    if (!root) { if (tries++ < 300) requestAnimationFrame(hide); return; }
-    if (root.querySelector('style.no-toolbar')) return;
-    const style = document.createElement('style');
-    style.className = 'no-toolbar';
-    style.textContent = '.dc-toolbar { display: none !important; } .dc-root { border-radius: 6px; overflow: hidden; }';
-    root.append(style);
-  };
-  hide();
-}
-"""
-
-
 def _without_toolbar(place: str) -> None:
-    st.components.v2.component("without_toolbar", js=_WITHOUT_TOOLBAR)(
+    st.components.v2.component("without_toolbar", js=assets.text("pad_toolbar.js"))(
         data={"place": place}, key=f"{place}-quiet"
     )

@@ -1,4 +1,4 @@
-"""Digits as pen strokes, in SVG: the app's mark and the small drawings on the home page are made of them."""
+"""Digits as pen strokes in SVG, for the app's mark and the small drawings on the home page."""
 
 from base64 import b64encode
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a visitor brings in; out: the photos of this visit, read, and what the visitor corrected in them."""
+"""The photos that a visitor brings, read, with the visitor's corrections, for the length of the visit."""
 
 from __future__ import annotations
 

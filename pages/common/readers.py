@@ -1,4 +1,4 @@
-"""The models, loaded once for all visitors, and what the home page's examples are made of."""
+"""The models, loaded once for all visitors, and the examples that they read."""
 
 from html import escape
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The plan of the app: every screen that exists, in the order of the navigation, each title and purpose written once."""
+"""The plan of the app: every screen in the order of the navigation, with its title and purpose."""
 
 from typing import Final, NamedTuple
 
@@ -63,7 +63,7 @@ RUNS: Final = Screen(
     "train/runs",
     "Runs",
     ":material/monitoring:",
-    "Every training so far: compare how they learned and what they misread, and take the best along.",
+    "Every run so far: compare how they learned and what they misread, and take the best along.",
 )
 
 SWEEPS: Final = Screen(

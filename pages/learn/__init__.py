@@ -1,1 +1,1 @@
-"""The model explained, step by step: the parts of these pages."""
+"""The pages that explain the model step by step, and their parts."""

@@ -1,24 +1,11 @@
-"""Notebook: the guided walk through the model in code, to read here or to take along."""
+"""The Notebook page: the guided tour of the model in code, to read here or to take along."""
 
 from pathlib import Path
-from typing import Final
 
 import streamlit as st
 
 from core.understanding.notebook import GUIDE, Code, NotebookError, Text, read_notebook
-from pages.common import layout, sitemap
-
-_STYLE: Final = """<style>
-@media (min-width: 900px) {
-  [data-testid="stColumn"]:has(.st-key-notebook-contents) {
-    position: sticky; top: 4.5rem; align-self: flex-start; max-height: calc(100vh - 5rem); overflow-y: auto;
-  }
-}
-[class*="st-key-notebook-cell-"] code { font-size: .82rem; }
-.st-key-notebook-contents p { font-size: .92rem; line-height: 1.45; }
-.st-key-notebook-contents a { text-decoration: none; }
-[class*="st-key-notebook-cell-"] > :not(:first-child) pre { border-left: 3px solid color-mix(in srgb, currentColor 22%, transparent); background: transparent; }
-</style>"""
+from pages.common import assets, layout, sitemap
 
 
 @st.cache_data(show_spinner=False, max_entries=2)
@@ -46,7 +33,7 @@ def show_code(code: Code, place: int) -> None:
 
 
 layout.header(sitemap.NOTEBOOK)
-st.html(_STYLE)
+st.html(assets.style("notebook.css"))
 try:
     parts = cells(GUIDE, GUIDE.stat().st_mtime if GUIDE.exists() else 0.0)
 except NotebookError as error:
@@ -65,7 +52,9 @@ with contents.container(key="notebook-contents"):
         on_click="ignore",
     )
     titled = [part for part in parts if isinstance(part, Text) and part.heading is not None]
-    st.markdown("  \n".join(f"[{layout.unmarked(part.heading or '')}](#{part.anchor})" for part in titled))
+    st.markdown(
+        "  \n".join(f"[{layout.escape_markdown(part.heading or '')}](#{part.anchor})" for part in titled)
+    )
 with story:
     st.markdown(
         "This is the notebook as it was last run, with its outputs. It is made of the very modules that read numbers in this app."

@@ -1,4 +1,4 @@
-"""How it works: one's own drawing followed through the model, stage by stage."""
+"""The How it works page: one's own drawing followed through the model, stage by stage."""
 
 from typing import Final
 
@@ -8,18 +8,10 @@ import streamlit as st
 from core.reading import PictureError
 from core.reading.files.picture import as_rgb
 from core.understanding.walkthrough import as_npz, walk
-from pages.common import layout, mnist, pad, readers, sitemap
+from pages.common import assets, layout, mnist, pad, readers, sitemap
 from pages.learn.walk_stages import Chosen, grid_of, inkiest_patch, show_stage, stages
 
 _EXAMPLE: Final = 2
-_STYLE: Final = """<style>
-@media (min-width: 900px) {
-  [data-testid="stColumn"]:has(.st-key-walk-yours) { position: sticky; top: 4.5rem; align-self: flex-start; }
-}
-.walk-line { font-size: 1.35rem; margin: .2rem 0 .4rem; font-variant-numeric: tabular-nums; }
-.walk-line span { opacity: .5; padding: 0 .35rem; }
-.walk-line small { opacity: .75; padding-left: .6rem; font-size: 1rem; }
-</style>"""
 
 
 def example(kind: readers.Kind) -> np.ndarray:
@@ -48,7 +40,7 @@ def keep(key: str, options: range, default: int) -> None:
 
 
 layout.header(sitemap.WALK)
-st.html(_STYLE)
+st.html(assets.style("walk.css"))
 yours, way_through = st.columns([1, 1.9], gap="large")
 
 with yours.container(key="walk-yours"):
@@ -102,9 +94,9 @@ with way_through:
     all_stages = stages(reader)
     keep("walk-stage", range(len(all_stages)), 0)
     tools = st.container(horizontal=True, vertical_alignment="center")
-    whole = st.session_state.get("walk-all", False)
+    all_at_once = st.session_state.get("walk-all", False)
     place: int | None = None
-    if not whole:
+    if not all_at_once:
         place = st.segmented_control(
             "Stage",
             range(len(all_stages)),
@@ -117,15 +109,26 @@ with way_through:
         )
     place = place or 0
     with tools:
-        if not whole:
+        if not all_at_once:
             st.button(
-                "Back", on_click=go, args=[-1], disabled=place == 0, key="walk-back-button", shortcut="B",
+                "Back",
+                on_click=go,
+                args=[-1],
+                disabled=place == 0,
+                key="walk-back-button",
+                shortcut="B",
                 icon=":material/arrow_back:",
-            )  # fmt: skip
+            )
             st.button(
-                "Next", on_click=go, args=[1], disabled=place == len(all_stages) - 1, key="walk-next-button", shortcut="N",
-                icon=":material/arrow_forward:", type="primary",
-            )  # fmt: skip
+                "Next",
+                on_click=go,
+                args=[1],
+                disabled=place == len(all_stages) - 1,
+                key="walk-next-button",
+                shortcut="N",
+                icon=":material/arrow_forward:",
+                type="primary",
+            )
             st.caption(f"Step {place + 1} of {len(all_stages)}", width="content")
         st.space("stretch")
         st.toggle("All at once", key="walk-all", help="Every stage, below each other.")
@@ -141,5 +144,5 @@ with way_through:
             help="Every tensor of this walk as a NumPy archive (.npz).",
         )
     for number, stage in enumerate(all_stages, start=1):
-        if whole or number == place + 1:
+        if all_at_once or number == place + 1:
             show_stage(reader, way, stage, number, chosen)

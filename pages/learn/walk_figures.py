@@ -1,4 +1,4 @@
-"""Tensors of a walk in, Plotly figures out: pictures of the strip, heat maps of what the model computes, bars of probabilities."""
+"""Plotly figures of the walk's tensors: pictures of the strip, heat maps of what the model computes, bars of probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A walk in; on the page: its stages, each with a picture made from the tensors, a few sentences, a paper and our lines of code."""
+"""The stages of the walk, each with a picture made from the tensors, a few sentences, a paper and our lines of code."""
 
 from __future__ import annotations
 

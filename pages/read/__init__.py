@@ -1,1 +1,1 @@
-"""Pictures in, numbers out."""
+"""The pages that read pictures, and their parts."""

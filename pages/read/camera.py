@@ -1,4 +1,4 @@
-"""The visitor's camera: frames go to a function and what it returns is shown; the one file that knows streamlit-webrtc.
+"""The visitor's camera: each frame goes to a function, and what that returns is shown. The one file that knows streamlit-webrtc.
 
 Nothing beyond this machine is asked by default, which is enough for a browser on the same machine or network. A visitor
 behind another router needs a STUN or TURN server: name it in `.streamlit/secrets.toml`
@@ -23,6 +23,8 @@ import streamlit as st
 from streamlit_webrtc import WebRtcMode, webrtc_streamer
 from streamlit_webrtc.component import generate_frontend_component_key
 from streamlit_webrtc.config import Translations
+
+from pages.common import assets
 
 ICE_SERVERS: Final = "NUMBERS_ICE_SERVERS"
 
@@ -100,7 +102,10 @@ def ice_servers() -> list[dict[str, Any]]:
 def say_what_is_missing() -> None:
     """In the browser, as soon as it is so: no secure page, no camera, no permission, and what to do about it."""
     st.components.v2.component(
-        "camera_advice", html='<p role="alert" hidden></p>', css=_ADVICE_CSS, js=_ADVICE
+        "camera_advice",
+        html='<p role="alert" hidden></p>',
+        css=assets.text("camera_advice.css"),
+        js=assets.text("camera_advice.js"),
     )(key="camera-advice")
 
 
@@ -140,37 +145,3 @@ def _on_video(show: Callable[[np.ndarray], np.ndarray]) -> Callable[[av.VideoFra
             return frame
 
     return on_frame
-
-
-_ADVICE_CSS: Final = """
-p { margin: 0; padding: .7rem .9rem; border-radius: 6px; border: 1px solid var(--st-border-color);
-    background: var(--st-secondary-background-color); color: var(--st-text-color); font-family: var(--st-font); }
-"""
-# Streamlit's own notes would need a rerun to appear; the browser knows at once.
-_ADVICE: Final = """
-export default function ({ parentElement }) {
-  const note = parentElement.querySelector('p');
-  const say = words => { note.textContent = words; note.hidden = !words; };
-  const media = navigator.mediaDevices;
-  if (!window.isSecureContext || !media) {
-    say('Browsers give a camera only to pages served over HTTPS or from your own machine. Open this app at ' +
-        'http://localhost, or have it served over HTTPS.');
-    return;
-  }
-  let permission;
-  const look = async () => {
-    try {
-      const cameras = (await media.enumerateDevices()).filter(device => device.kind === 'videoinput');
-      permission ??= await navigator.permissions.query({ name: 'camera' }).catch(() => ({ state: 'prompt' }));
-      permission.onchange = look;
-      if (!cameras.length) say('No camera was found. Plug one in, and close other programs that use it.');
-      else if (permission.state === 'denied')
-        say('The camera was refused. Allow it with the camera or lock sign beside the address, then press Start.');
-      else say('');
-    } catch { say(''); }
-  };
-  look();
-  media.addEventListener('devicechange', look);
-  return () => { media.removeEventListener('devicechange', look); if (permission) permission.onchange = null; };
-}
-"""

@@ -1,4 +1,4 @@
-"""Draw: a number is written on the pad, read on mouse-up, and explained digit by digit."""
+"""The Draw page: a number is written on the pad, read on mouse-up, and explained digit by digit."""
 
 from typing import Final
 
@@ -68,7 +68,7 @@ with answer:
     layout.show_reading(reading)
     if reading.text:
         say_limits(reader, reading, kind)
-        probability_bars.show_certainty(
+        probability_bars.show_probabilities(
             reading, key="draw-certainty", candidates=5 if kind == "digit" else None
         )
     else:
@@ -79,12 +79,12 @@ if reading.text:
     st.header("Where it looked", anchor=False)
     picture, controls = st.columns(_HALVES, gap="large")
     with controls:
-        chosen = attention_maps.choose_look(reader, reading, key="draw")
+        chosen = attention_maps.choose_attention(reader, reading, key="draw")
 seen = attention_maps.attention_of(reader, reading, as_rgb(ink), chosen)
 if reading.text:
     with picture.container(key="draw-overlay"):
         st.image(
-            seen.picture, alt=attention_maps.described(reading, chosen), width="stretch", output_format="PNG"
+            seen.picture, alt=attention_maps.alt_text(reading, chosen), width="stretch", output_format="PNG"
         )
 
 st.header("What the model saw", anchor=False)

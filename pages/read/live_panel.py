@@ -1,15 +1,14 @@
-"""How a live reader goes, in; on the page: readings, strips, figures and the last readings, anew twice a second."""
+"""The panel beside the video: readings, strips, figures and the last readings, drawn anew twice a second."""
 
 from base64 import b64encode
 from html import escape
 from math import isnan
-from typing import Final
 
 import streamlit as st
 
 from core.reading.live import LiveMethod, LiveStatistics, Shown
 from core.reading.overlay import png, strip_picture
-from pages.common import layout
+from pages.common import assets, layout
 
 
 def show_live(method: LiveMethod, now: LiveStatistics) -> None:
@@ -20,13 +19,13 @@ def show_live(method: LiveMethod, now: LiveStatistics) -> None:
 def show_last(now: LiveStatistics) -> None:
     """While it does not: the last readings, if there are any."""
     if now.last:
-        st.html(f'<style>{_STYLE}</style><div class="live">{_last(now)}</div>')
+        st.html(f'{assets.style("live_panel.css")}<div class="live">{_last(now)}</div>')
 
 
 def live_html(method: LiveMethod, now: LiveStatistics) -> str:
     """What show_live puts on the page: one piece, so that nothing flickers."""
     if not now.frames:
-        return f'<style>{_STYLE}</style><div class="live"><p class="live-said" role="status">Waiting for the first frame …</p></div>'
+        return f'{assets.style("live_panel.css")}<div class="live"><p class="live-said" role="status">Waiting for the first frame …</p></div>'
     parts = [layout.reading_html(one.reading) for one in now.shown]
     words = "no number here" if now.readings_per_second else "looking …"
     nothing = f'<div class="reading" role="status"><div class="reading-none">{words}</div></div>'
@@ -50,7 +49,7 @@ def live_html(method: LiveMethod, now: LiveStatistics) -> str:
         said.append(f"Reading failed ({now.error}). It goes on with the next frame; {now.errors} so far.")
     strips = "".join(_strip(one, method) for one in now.shown[:3])
     return (
-        f'<style>{_STYLE}</style><div class="live">'
+        f'{assets.style("live_panel.css")}<div class="live">'
         + ("".join(parts) or nothing)
         + "".join(f'<p class="live-said" role="status">{escape(line)}</p>' for line in said)
         + (f'<div class="live-strips">{strips}</div>' if strips else "")
@@ -81,22 +80,3 @@ def _last(now: LiveStatistics) -> str:
 
 def _ms(milliseconds: float) -> str:
     return "–" if isnan(milliseconds) else f"{milliseconds:.0f} ms"
-
-
-_STYLE: Final = """
-.live .reading { padding-bottom: .25rem; }
-.live .reading-digits { gap: .5rem; }
-.live .reading-digit b { font-size: clamp(2.2rem, 13cqi, 4rem); }
-.live-said { margin: .4rem 0; padding: .5rem .75rem; border-radius: 6px;
-  background: color-mix(in srgb, currentColor 8%, transparent); }
-.live-strips img { display: block; width: 100%; border-radius: 6px; margin: .5rem 0; image-rendering: pixelated; }
-.live dl.live-figures { display: grid; grid-template-columns: repeat(3, 1fr); gap: .6rem .5rem; margin: .9rem 0 0; padding: 0; }
-.live .live-figures div, .live .live-figures dt { margin: 0; padding: 0; }
-.live-figures dt { font-size: .8rem; opacity: .75; }
-.live .live-figures dd { margin: 0; padding: 0; font-size: 1.2rem; font-weight: 600; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.live-title { font-size: .95rem; margin: 1.1rem 0 .3rem; padding: 0; }
-ol.live-last { list-style: none; margin: 0; padding: 0; }
-ol.live-last li { display: grid; grid-template-columns: 1fr auto 5rem; gap: .75rem; margin: 0; padding: .2rem 0;
-  border-top: 1px solid color-mix(in srgb, currentColor 12%, transparent); font-variant-numeric: tabular-nums; }
-ol.live-last time { opacity: .7; text-align: right; }
-"""

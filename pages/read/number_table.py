@@ -1,4 +1,4 @@
-"""Photos that were read in; on the page: a table of their numbers that can be corrected, and the downloads."""
+"""The table of the numbers found on photos, in which readings can be corrected, and its downloads."""
 
 from __future__ import annotations
 

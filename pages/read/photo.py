@@ -1,4 +1,4 @@
-"""Photo: pictures are brought in, every number on them is read, corrected if need be, taken along, and explained."""
+"""The Photo page: pictures are brought, and every number on them is read, corrected if need be, taken along, and explained."""
 
 from typing import Final
 
@@ -68,16 +68,16 @@ def explain(reader: Reader, number: Number, key: str) -> None:
         st.header("Where it looked", anchor=False)
         picture, controls = st.columns(_HALVES, gap="large")
         with controls:
-            chosen = attention_maps.choose_look(reader, reading, key=key)
+            chosen = attention_maps.choose_attention(reader, reading, key=key)
         seen = attention_maps.attention_of(reader, reading, number.close_up, chosen)
         with picture.container(key=f"{key}-overlay"):
             st.image(
                 seen.picture,
-                alt=attention_maps.described(reading, chosen),
+                alt=attention_maps.alt_text(reading, chosen),
                 width="stretch",
                 output_format="PNG",
             )
-            probability_bars.show_certainty(reading, key=f"{key}-certainty")
+            probability_bars.show_probabilities(reading, key=f"{key}-certainty")
     with way:
         steps = stages(number, seen.picture, seen.strip)
         for first in range(0, len(steps), 4):

@@ -1,4 +1,4 @@
-"""A reading in, a chart out: the probability of the whole number and of each digit, with what else it could have been."""
+"""Bars of the probability of the whole number and of each digit, with what else each could have been."""
 
 from typing import Final
 
@@ -14,15 +14,15 @@ _GAP: Final = 0.35  # rows, above each digit
 _GREY: Final = "#817e8c"
 
 
-def show_certainty(reading: Reading, *, key: str, candidates: int | None = None) -> None:
+def show_probabilities(reading: Reading, *, key: str, candidates: int | None = None) -> None:
     """Bars for the whole and, under each digit, its runners-up: `candidates` in all, fewer in a long number."""
     kept = candidates or (3 if len(reading.digits) <= 3 else 2)
-    figure = certainty_figure(reading, kept)
+    figure = probability_figure(reading, kept)
     lowest, highest = figure.layout.yaxis.range
     show_chart(figure, key=key, height=round(_ROW * (lowest - highest)) + 8)
 
 
-def certainty_figure(reading: Reading, candidates: int) -> go.Figure:
+def probability_figure(reading: Reading, candidates: int) -> go.Figure:
     """The bars, from the top: the whole number, then each digit and its runners-up in the colour of its position."""
     rows: list[tuple[float, str, float, str, float]] = []  # place, name, probability, colour, opacity
     place = 0.0
@@ -37,14 +37,14 @@ def certainty_figure(reading: Reading, candidates: int) -> go.Figure:
             rows.append((place, shown, probability, colour, 0.5 if rank else 1.0))
             place += 1
     places, names, shares, colours, opacities = zip(*rows, strict=True)
-    said = [percent(min(share, 1.0)) for share in shares]
+    percents = [percent(min(share, 1.0)) for share in shares]
     bars = go.Bar(
         x=shares,
         y=places,
         orientation="h",
         width=0.62,
         marker={"color": colours, "opacity": opacities, "line": {"width": 0}, "cornerradius": 3},
-        text=said,
+        text=percents,
         textposition="outside",
         textfont={"size": 13},
         cliponaxis=False,

@@ -1,4 +1,4 @@
-"""Webcam: a number is held up to the camera; it is found, read and explained in the running video."""
+"""The Webcam page: a number is held up to the camera; it is found, read and explained in the running video."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The way in."""
+"""The page that opens first."""

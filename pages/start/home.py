@@ -1,4 +1,4 @@
-"""Home: what this is, a reading made as the page opens, the doors to the other pages, and the way from picture to reading."""
+"""The Home page: what this is, a fresh reading, the doors to the other pages, and the way from picture to reading."""
 
 from secrets import randbelow
 from time import perf_counter
@@ -26,7 +26,7 @@ def show_live_reading() -> None:
     with picture.container(key="home-example"):
         st.image(
             seen.picture,
-            alt=attention_maps.described(reading, attention_maps.SIMPLEST),
+            alt=attention_maps.alt_text(reading, attention_maps.SIMPLEST),
             width="stretch",
             output_format="PNG",
         )

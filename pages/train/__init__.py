@@ -1,1 +1,1 @@
-"""Models trained, compared and tuned: the parts of these pages."""
+"""The pages on which models are trained, compared and tuned, and their parts."""

@@ -1,4 +1,4 @@
-"""The study that comes with the repository, offered where there is nothing to look at yet."""
+"""The study that comes with the repository, offered where there is no run yet."""
 
 from __future__ import annotations
 

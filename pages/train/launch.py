@@ -1,4 +1,4 @@
-"""Training: settings are chosen in a form, a job is launched with them, and every job is followed while it learns."""
+"""The Train page: settings are chosen in a form, a run is launched with them, and every run is followed while it learns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.training import jobs
 from core.training.estimate import Estimate, estimate
 from core.training.store.progress import progress
 from pages.common import forms, layout, mnist, sitemap
-from pages.train.training_view import show_training
+from pages.train.run_view import show_run
 
 _FORM: Final = "train"
 _FIRST: Final = "number-small"
@@ -53,7 +53,7 @@ def take_file() -> None:
 
 @st.cache_data(show_spinner=False, max_entries=200)
 def estimated(settings: str) -> Estimate:
-    """What a training with these settings (as JSON) would take."""
+    """What a run with these settings (as JSON) would take."""
     return estimate(RunSettings.model_validate_json(settings), mnist.mnist())
 
 
@@ -79,7 +79,7 @@ def show_estimate(settings: RunSettings) -> None:
 
 
 def launch(settings: RunSettings, name: str, begin: str, *, sample: bool) -> None:
-    """Start the job, and follow it from now on."""
+    """Start the run, and follow it from now on."""
     command = ["train", "--config={folder}/asked.json", "--out={folder}", f"--name={name}"]
     command += ["--sample"] if sample else []
     command += [] if begin == _RANDOM else [f"--start={BUNDLED / begin}"]
@@ -93,40 +93,40 @@ def launch(settings: RunSettings, name: str, begin: str, *, sample: bool) -> Non
 
 @st.fragment(run_every=1.0)
 def follow() -> None:
-    """All trainings, and one of them from close by; anew each second, and nothing else of the page with it."""
-    trainings = {job.id: job for job in jobs.jobs() if job.command[:1] == ("train",)}
-    if not trainings:
+    """All runs that were launched, and one of them from close by; anew each second, and nothing else of the page with it."""
+    launched = {job.id: job for job in jobs.jobs() if job.command[:1] == ("train",)}
+    if not launched:
         layout.empty_state(
-            "No training yet",
+            "No run yet",
             "Set *Epochs* (under **Teaching**) to 2 and press **Train**: you can watch it learn in a few minutes.",
             key="jobs",
             icon=":material/model_training:",
         )
         return
     asked = st.query_params.get("job")
-    if asked in trainings and st.session_state.get("train-asked") != asked:
+    if asked in launched and st.session_state.get("train-asked") != asked:
         st.session_state["train-asked"] = st.session_state["train-job"] = asked
     chosen = st.selectbox(
-        "Training",
-        list(trainings),
-        format_func=lambda job: f"{trainings[job].name} · {trainings[job].created:%d %b %H:%M:%S} UTC",
+        "Run",
+        list(launched),
+        format_func=lambda job: f"{launched[job].name} · {launched[job].created:%d %b %H:%M:%S} UTC",
         key="train-job",
     )
-    if chosen not in trainings:
+    if chosen not in launched:
         return
     st.query_params["job"] = st.session_state["train-asked"] = chosen
-    job = trainings[chosen]
-    st.markdown(f"**{layout.unmarked(job.name)}** {_STATES[job.state]}.")
+    job = launched[chosen]
+    st.markdown(f"**{layout.escape_markdown(job.name)}** {_STATES[job.state]}.")
     controls(job)
     if job.state in ("failed", "died"):
         if job.message:
-            st.error(layout.unmarked(job.message))
+            st.error(layout.escape_markdown(job.message))
         st.code(job.last_lines() or "It printed nothing.", language=None)
-    show_training(job.folder, key=f"training-{job.id}", alive=job.alive)
+    show_run(job.folder, key=f"training-{job.id}", alive=job.alive)
 
 
 def controls(job: jobs.Job) -> None:
-    """What can be done with a job in its state."""
+    """What can be done with a run in its state."""
     with st.container(horizontal=True, key="train-controls"):
         if job.alive:
             st.button(
@@ -157,7 +157,7 @@ def controls(job: jobs.Job) -> None:
 
 
 def go_on(job_id: str) -> None:
-    """Resume a job that ended too early."""
+    """Resume a run that ended too early."""
     try:
         jobs.resume(job_id)
     except jobs.JobError as error:
@@ -225,7 +225,7 @@ if "train-file-error" in st.session_state:
 if pressed and settings is not None:
     launch(settings, name.strip(), begin, sample=sample)
 
-st.header("Trainings", anchor=False)
+st.header("Runs launched here", anchor=False)
 if said := st.session_state.pop("train-said", None):
     st.error(said)
 follow()

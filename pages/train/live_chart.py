@@ -1,4 +1,4 @@
-"""A Plotly figure in, a chart that keeps its zoom while the data grows out.
+"""A chart that keeps its zoom while its data grow.
 
 `st.plotly_chart` mounts a new chart for every new point, and with it goes what a person had zoomed to
 (streamlit/streamlit#16052). This one stays in the page and is told what is new. Plotly's own script comes from
@@ -16,34 +16,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.files import whole
+from pages.common import assets
 from pages.common.charts import LAYOUT
 
 _SERVED: Final = Path(__file__).parents[2] / "static" / "plotly.min.js"
-
-_SCRIPT: Final = """
-const plotly = () => window.numbersPlotly ??= new Promise((done, failed) => {
-  const script = document.createElement("script");
-  script.src = "app/static/plotly.min.js";
-  script.onload = () => done(window.Plotly);
-  script.onerror = failed;
-  document.head.append(script);
-});
-export default ({ data, parentElement }) => {
-  const place = parentElement.querySelector(".live-chart");
-  place.style.height = data.height + "px";
-  place.setAttribute("role", "img");
-  place.setAttribute("aria-label", data.label);
-  const { color } = getComputedStyle(place);
-  const grid = color.replace("rgb(", "rgba(").replace(")", ", 0.14)");
-  const layout = { ...data.figure.layout };
-  layout.font = { ...layout.font, color };
-  for (const axis of Object.keys(layout).filter((name) => /^[xy]axis/.test(name)))
-    layout[axis] = { gridcolor: grid, linecolor: grid, zerolinecolor: grid, ...layout[axis] };
-  plotly().then((Plotly) => Plotly.react(place, data.figure.data, layout, {
-    responsive: true, displaylogo: false, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
-  }));
-};
-"""
 
 
 def live_chart(figure: go.Figure, *, key: str, label: str, height: int = 300) -> None:
@@ -55,7 +31,7 @@ def live_chart(figure: go.Figure, *, key: str, label: str, height: int = 300) ->
     chart = st.components.v2.component(
         "live_chart",
         html='<div class="live-chart"></div>',
-        js=_SCRIPT,
+        js=assets.text("live_chart.js"),
         isolate_styles=False,  # Plotly puts its style sheet into the document
     )
     data = {"figure": json.loads(shown.to_json()), "height": height, "label": label}

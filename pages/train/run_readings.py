@@ -1,4 +1,4 @@
-"""Some runs in; on the page: how their best checkpoints read the same validation canvases, where they disagree, and what they mix up."""
+"""How the best checkpoints of some runs read the same validation canvases: where they disagree, and what they mix up."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from core.training.same_canvases import (
 )
 from core.training.store.tracking import Run, StoreError
 from core.understanding.reports.charts import confusion_matrix
-from pages.common import layout, mnist
+from pages.common import assets, layout, mnist
 from pages.common.analysis_charts import show_matrix
 from pages.common.charts import show_chart
 from pages.train import run_table as runs
@@ -75,21 +75,30 @@ def _answers(path: Path, last_changed: float, made: object, first: int, _canvase
 def compared(some: Sequence[Run]) -> Compared | None:
     """What the runs' best checkpoints read; None, and the page says why, where none has one. Only the first time takes long."""
     size = st.segmented_control(
-        "How many canvases", list(_SIZES), default=next(iter(_SIZES)), required=True, key="canvases", bind="query-params",
+        "How many canvases",
+        list(_SIZES),
+        default=next(iter(_SIZES)),
+        required=True,
+        key="canvases",
+        bind="query-params",
         format_func=lambda size: f"{size:,} ({_SIZES[size]})",
         help="Of validation digits. The differences between runs that a few hundred canvases show are often chance.",
-    )  # fmt: skip
+    )
     able: list[tuple[Run, Path, float, Checkpoint]] = []
     for run in some:
         try:
             path = runs.checkpoint(run)
             if path is None:
-                st.caption(f"**{layout.unmarked(run.name)}** kept no checkpoint, and is left out here.")
+                st.caption(
+                    f"**{layout.escape_markdown(run.name)}** kept no checkpoint, and is left out here."
+                )
                 continue
             changed = path.stat().st_mtime
             able.append((run, path, changed, _checkpoint(path, changed)))
         except (StoreError, CheckpointError, OSError) as error:
-            st.warning(f"**{layout.unmarked(run.name)}** is left out: {layout.unmarked(str(error))}")
+            st.warning(
+                f"**{layout.escape_markdown(run.name)}** is left out: {layout.escape_markdown(str(error))}"
+            )
     if not able:
         st.caption(
             "Nothing can be read without a checkpoint. A run keeps one after its first round of training."
@@ -106,7 +115,7 @@ def compared(some: Sequence[Run]) -> Compared | None:
         parts = []
         for first in range(0, total, _TOGETHER):
             done = (number + first / total) / len(able)
-            bar.progress(done, f"{layout.unmarked(run.name)} reads {total:,} canvases …")
+            bar.progress(done, f"{layout.escape_markdown(run.name)} reads {total:,} canvases …")
             parts.append(_answers(path, changed, made, first, canvases))
         answers.append(joined(parts))
     bar.empty()
@@ -152,9 +161,13 @@ def show_same(some: Sequence[Run]) -> None:
         + (", too few to tell small differences apart; take more canvases above." if each < 100 else ".")
     )
     st.download_button(
-        "These readings (CSV)", lambda: readings_csv(result), "readings.csv", "text/csv", icon=":material/download:",
+        "These readings (CSV)",
+        lambda: readings_csv(result),
+        "readings.csv",
+        "text/csv",
+        icon=":material/download:",
         on_click="ignore",
-    )  # fmt: skip
+    )
     st.subheader("Where they disagree" if len(result.runs) > 1 else "Where it errs", anchor=False)
     kinds = st.multiselect(
         "Only", KINDS, key="kinds", bind="query-params", placeholder="All kinds of canvases"
@@ -201,9 +214,13 @@ def show_errors(some: Sequence[Run]) -> None:
     place = 0
     if len(result.runs) > 1:
         place = st.segmented_control(
-            "Run", range(len(result.runs)), default=0, required=True, key="runs-errors-of",
-            format_func=lambda index: layout.unmarked(names[result.runs[index].id]),
-        )  # fmt: skip
+            "Run",
+            range(len(result.runs)),
+            default=0,
+            required=True,
+            key="runs-errors-of",
+            format_func=lambda index: layout.escape_markdown(names[result.runs[index].id]),
+        )
     found = confusions(result.canvases.truths, result.answers[place])
     left, right = st.columns([1, 1], gap="large")
     with left:
@@ -280,26 +297,11 @@ def _show_canvases(result: Compared, order: Sequence[int], *, key: str, narrow: 
             f'<figure><img alt="A canvas with {truth}" src="data:image/png;base64,{picture}">'
             f"<figcaption>written <b>{truth}</b>, {kind}</figcaption><ul>{''.join(lines)}</ul></figure>"
         )
-    st.html(f'<style>{_STYLE}</style><div class="same{" narrow" if narrow else ""}">{"".join(cards)}</div>')
+    st.html(
+        f'{assets.style("same_canvases.css")}<div class="same{" narrow" if narrow else ""}">{"".join(cards)}</div>'
+    )
 
 
 def _enlarged(gray: np.ndarray) -> np.ndarray:
     """HWC uint8 RGB, so large that pixels stay sharp."""
     return np.repeat(np.repeat(np.repeat(gray[..., None], 3, 2), 3, 0), 3, 1)
-
-
-_STYLE: Final = """
-.same { display: grid; grid-template-columns: repeat(auto-fill, minmax(15.5rem, 1fr)); gap: 1.4rem 1.5rem; padding: .5rem 0; }
-.same.narrow { grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
-.same figure { margin: 0; min-width: 0; }
-.same img { display: block; width: 100%; image-rendering: pixelated; border-radius: 6px;
-  border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
-.same figcaption { padding: .35rem 0 .1rem; opacity: .85; font-size: .95rem; }
-.same ul { list-style: none; margin: 0; padding: 0; font-variant-numeric: tabular-nums; }
-.same li { display: flex; align-items: baseline; gap: .45rem; margin: 0; padding: .12rem 0; min-width: 0; }
-.same li i { flex: none; width: .6rem; height: .6rem; border-radius: 2px; }
-.same li b { font-weight: 600; }
-.same li.wrong b { text-decoration: underline wavy #d46b01 1.5px; text-underline-offset: .22em; }
-.same li small { opacity: .8; white-space: nowrap; }
-.same li span { margin-left: auto; opacity: .7; font-size: .85rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-"""

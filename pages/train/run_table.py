@@ -1,4 +1,4 @@
-"""The run store's runs in, what the runs page shows of them out: the table, the curves, the settings side by side, files to take along."""
+"""Runs as the Runs page shows them: the table, the curves, the settings side by side, files to take along."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pages.common.charts import LAYOUT
 from pages.train.sweep_charts import plain, short, written
 
 AXES: Final[dict[Axis, str]] = {
-    "step": "step", "epoch": "epoch", "samples": "canvases seen", "minutes": "minutes since it began"
+    "step": "step", "epoch": "round", "samples": "canvases seen", "minutes": "minutes since it began"
 }  # fmt: skip
 _MOST_SETTINGS: Final = 6  # columns that the table shows unasked
 _MOST_POINTS: Final = 1000  # of a curve
@@ -147,7 +147,7 @@ def is_score(column: str) -> bool:
     return which in ("best", "last") and score_of(metric).is_share
 
 
-def column_looks(table: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def column_config(table: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """How each column is headed and written."""
     looks: dict[str, Any] = {}
     for name in table[0] if table else {}:

@@ -1,4 +1,4 @@
-"""Runs: every training that was ever recorded, found, sorted, compared with others, and taken to the other pages."""
+"""The Runs page: every recorded run can be found, sorted, compared with others, and taken to the other pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def say_empty() -> None:
     """How the first run comes about."""
     with layout.empty_state(
         "No run yet",
-        "Every training leaves a run here: its settings, its curves and its best checkpoint. Train a small model first; "
+        "Every model that is trained leaves a run here: its settings, its curves and its best checkpoint. Train a small model first; "
         "two of them with one setting changed, and you can see what that setting does.",
         key="runs",
         icon=":material/monitoring:",
@@ -108,7 +108,7 @@ def pin(run: Run | None) -> None:
 
 
 def take_settings(run: Run) -> None:
-    """Into the form of the training page."""
+    """Into the form of the Train page."""
     try:
         forms.fill("train", settings_of(run))
         st.session_state["runs-go"] = True
@@ -119,14 +119,14 @@ def take_settings(run: Run) -> None:
 def messages() -> None:
     """What came of what was pressed."""
     if said := st.session_state.pop("runs-said", None):
-        st.error(layout.unmarked(said))
+        st.error(layout.escape_markdown(said))
     if st.session_state.pop("runs-go", False):
         st.switch_page(sitemap.LAUNCH.file)
     if used := st.session_state.pop("runs-used", None):
         kind, name = used
         with st.container(horizontal=True, vertical_alignment="center", key="runs-used-note"):
             st.success(
-                f"The other pages now read {'numbers' if kind == 'number' else 'single digits'} with {layout.unmarked(name)}."
+                f"The other pages now read {'numbers' if kind == 'number' else 'single digits'} with {layout.escape_markdown(name)}."
             )
             st.page_link(sitemap.DRAW.file, label="Draw a number", icon=":material/draw:")
     if gone := st.session_state.get(_GONE):
@@ -149,7 +149,7 @@ def filtered(known: list[Run]) -> list[Run]:
     try:
         return matching(known, query or "")
     except QueryError as error:
-        st.warning(layout.unmarked(str(error)))
+        st.warning(layout.escape_markdown(str(error)))
         return known
 
 
@@ -170,7 +170,7 @@ def choose(listed: list[Run], baseline: Run | None, columns: list[str]) -> list[
         key=key,
         hide_index=True,
         height=min(38 + 35 * len(table), 400),
-        column_config=run_table.column_looks(table),
+        column_config=run_table.column_config(table),
         placeholder="",
         on_select=ticked,
         selection_mode="multi-row",
@@ -199,7 +199,7 @@ def act(some: list[Run], table_runs: list[Run], columns: list[str], baseline: Ru
                     dict.fromkeys(key for run in some for key in run_table.own_tags(run))
                 ):
                     st.button(
-                        f"Remove {layout.unmarked(key)}",
+                        f"Remove {layout.escape_markdown(key)}",
                         key=f"runs-untag-{place}",
                         icon=":material/close:",
                         on_click=untag,
@@ -207,16 +207,22 @@ def act(some: list[Run], table_runs: list[Run], columns: list[str], baseline: Ru
                     )
         if one and one != baseline:
             st.button(
-                "Pin as baseline", icon=":material/keep:", on_click=pin, args=[one],
+                "Pin as baseline",
+                icon=":material/keep:",
+                on_click=pin,
+                args=[one],
                 help="The table then shows how far the others are above it.",
-            )  # fmt: skip
+            )
         if baseline:
             st.button("Unpin", icon=":material/keep_off:", on_click=pin, args=[None])
         if one:
             st.button(
-                "Use this checkpoint", icon=":material/output:", on_click=use, args=[one],
+                "Use this checkpoint",
+                icon=":material/output:",
+                on_click=use,
+                args=[one],
                 help="The pages that read do so with this run's best checkpoint, until you take the bundled one again.",
-            )  # fmt: skip
+            )
             st.button(
                 "Train with its settings",
                 icon=":material/content_copy:",
@@ -227,14 +233,20 @@ def act(some: list[Run], table_runs: list[Run], columns: list[str], baseline: Ru
             st.button(f"Delete {len(some)}", icon=":material/delete:", on_click=delete, args=[some])
         with st.popover("Take along", icon=":material/download:"):
             st.download_button(
-                "The table (CSV)", lambda: run_table.table_csv(run_table.rows(table_runs, columns, baseline)), "runs.csv", "text/csv",
+                "The table (CSV)",
+                lambda: run_table.table_csv(run_table.rows(table_runs, columns, baseline)),
+                "runs.csv",
+                "text/csv",
                 on_click="ignore",
-            )  # fmt: skip
+            )
             if some:
                 st.download_button(
-                    "The ticked runs, everything (JSON)", lambda: run_table.runs_json(some), "runs.json", "application/json",
+                    "The ticked runs, everything (JSON)",
+                    lambda: run_table.runs_json(some),
+                    "runs.json",
+                    "application/json",
                     on_click="ignore",
-                )  # fmt: skip
+                )
                 st.download_button(
                     "Their curves (CSV)",
                     lambda: run_table.curves_csv(some, sorted({name for run in some for name in run.last})),
@@ -271,9 +283,15 @@ def show_curves(some: list[Run]) -> None:
         bind="query-params",
     )
     weight = right.slider(
-        "Smoothing", 0.0, 0.99, 0.6, 0.01, key="smooth", bind="query-params",
+        "Smoothing",
+        0.0,
+        0.99,
+        0.6,
+        0.01,
+        key="smooth",
+        bind="query-params",
         help="0 shows what was measured. Curves of many points are smoothed, those of a few rounds hardly.",
-    )  # fmt: skip
+    )
     with st.container(horizontal=True):
         log_y = st.toggle("Logarithmic values", key="logy", bind="query-params")
         log_x = st.toggle(f"Logarithmic {run_table.AXES[axis]}", key="logx", bind="query-params")
@@ -286,7 +304,7 @@ def show_curves(some: list[Run]) -> None:
         try:
             figure = run_table.curves(some, metrics, axis, weight=weight, log_x=log_x, log_y=log_y)
         except StoreError as error:
-            st.error(layout.unmarked(str(error)))
+            st.error(layout.escape_markdown(str(error)))
             return
         live_chart(
             figure, key="runs-curves", label="Curves of the ticked runs", height=90 + 250 * len(metrics)
@@ -294,10 +312,10 @@ def show_curves(some: list[Run]) -> None:
 
     draw()
     for metric in metrics:
-        without = [layout.unmarked(run.name) for run in some if metric not in run.last]
+        without = [layout.escape_markdown(run.name) for run in some if metric not in run.last]
         if without:
             st.caption(
-                f"*{layout.unmarked(score_of(metric).title)}* was never logged by {', '.join(without)}."
+                f"*{layout.escape_markdown(score_of(metric).title)}* was never logged by {', '.join(without)}."
             )
     st.caption(
         "Drag over a stretch to look closer: all plots follow. Double-click to see all of it; the camera in the chart's corner saves a picture."
@@ -330,7 +348,9 @@ def show_settings(some: list[Run]) -> None:
         )
     for run in some:
         if run.note:
-            st.markdown(f"**{layout.unmarked(run_table.labels(some)[run.id])}**: {layout.unmarked(run.note)}")
+            st.markdown(
+                f"**{layout.escape_markdown(run_table.labels(some)[run.id])}**: {layout.escape_markdown(run.note)}"
+            )
 
 
 @st.fragment(run_every=3.0)
@@ -369,7 +389,7 @@ try:
     known = run_table.all_runs()
     gone = run_table.all_runs(deleted=True)
 except StoreError as error:
-    st.error(layout.unmarked(str(error)))
+    st.error(layout.escape_markdown(str(error)))
     st.stop()
 if not known:
     say_empty()
@@ -381,9 +401,12 @@ else:
         st.caption(f"{len(listed)} of {len(known)} runs", width="content")
         with st.popover("Columns", icon=":material/view_column:"):
             picked = st.multiselect(
-                "Columns", run_table.columns_of(known), key="columns", bind="query-params",
+                "Columns",
+                run_table.columns_of(known),
+                key="columns",
+                bind="query-params",
                 placeholder="Scores, and the settings that differ",
-            )  # fmt: skip
+            )
     columns = picked or run_table.usual_columns(listed)
     if not listed:
         st.caption("No run matches this filter.")

@@ -1,4 +1,4 @@
-"""Trials of sweeps in, charts out: what accuracy costs, what a setting does over its seeds, and Optuna's figures in the looks of the app."""
+"""Charts of sweeps: what accuracy costs, what a setting does over its seeds, and Optuna's figures in the app's layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sweeps: many settings are tried out in one go, and compared: which matter, how much, and what accuracy costs."""
+"""The Sweeps page: many settings are tried in one go, and compared: which matter, how much, and what accuracy costs."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def side_by_side(some: Sequence[Sweep]) -> Iterator[tuple[Sweep, DeltaGenerator]
     for number, one in enumerate(some):
         with columns[number % len(columns)]:
             if len(some) > 1:
-                st.markdown(f"**{layout.unmarked(one.name)}**")
+                st.markdown(f"**{layout.escape_markdown(one.name)}**")
             yield one, columns[number % len(columns)]
 
 
@@ -132,13 +132,13 @@ def controls(one: Sweep, counts: Counter[str]) -> None:
             if stopping:
                 st.caption("It stops at its next step.")
             elif job.state == "queued":
-                st.caption("It waits until the jobs before it are over.")
+                st.caption("It waits until what was launched before it is over.")
         elif not counts["running"] and sum(counts[state] for state in _OVER) < one.trials:
             st.button(
                 "Go on", icon=":material/play_arrow:", key=f"go-{one.folder.name}", on_click=start, args=[one]
             )
     if job is not None and job.state in ("failed", "died"):
-        st.error(layout.unmarked(job.message) or "Its process is gone without a word.")
+        st.error(layout.escape_markdown(job.message) or "Its process is gone without a word.")
         st.code(job.last_lines() or "It printed nothing.", language=None)
 
 
@@ -331,10 +331,10 @@ def show_one(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
     is_best = any(trial == other for _, other in best)
     st.header("The best trial" if is_best else "The trial that you chose", anchor=False)
     st.markdown(
-        f"Trial {trial.number} of **{layout.unmarked(one.name)}** {_STATES[trial.state]}: {_chosen(trial)}."
+        f"Trial {trial.number} of **{layout.escape_markdown(one.name)}** {_STATES[trial.state]}: {_chosen(trial)}."
     )
     if trial.why:
-        st.error(layout.unmarked(trial.why))
+        st.error(layout.escape_markdown(trial.why))
     figures = {
         one.metric.capitalize(): score_of(one.metric).text(trial.value) if trial.value is not None else "–"
     }
@@ -379,7 +379,8 @@ def pair_is_maximized(best: Sequence[tuple[Sweep, Trial]]) -> bool:
 
 def _chosen(trial: Trial) -> str:
     return ", ".join(
-        f"{layout.unmarked(name)} {layout.unmarked(short(value))}" for name, value in trial.params.items()
+        f"{layout.escape_markdown(name)} {layout.escape_markdown(short(value))}"
+        for name, value in trial.params.items()
     )
 
 
@@ -421,7 +422,7 @@ def new_sweep() -> None:
             plan = read_plan(text or "", PRESETS[preset])
             proposed = name_in(text or "")
         except SettingsError as error:
-            st.error(layout.unmarked(str(error)))
+            st.error(layout.escape_markdown(str(error)))
             return
         name = st.text_input(
             "Name", proposed or "my first sweep", max_chars=80, key="sweeps-name", persist_state="session"
@@ -440,7 +441,7 @@ def new_sweep() -> None:
             try:
                 made = study.begin(text, name.strip(), PRESETS[preset], trials=trials, sample=sample)
             except (SettingsError, OSError) as error:
-                st.error(layout.unmarked(str(error)))
+                st.error(layout.escape_markdown(str(error)))
                 return
             start(made)
             all_sweeps.clear()
@@ -460,13 +461,13 @@ def say(plan: Plan, trials: int) -> None:
     )
     if plan.left_out:
         st.caption(
-            f"{len(plan.left_out)} combinations are left out, for they cannot be trained: {layout.unmarked('; '.join(plan.left_out[:3]))}"
+            f"{len(plan.left_out)} combinations are left out, for they cannot be trained: {layout.escape_markdown('; '.join(plan.left_out[:3]))}"
         )
 
 
 layout.header(sitemap.SWEEPS)
 if said := st.session_state.pop("sweeps-said", None):
-    st.error(layout.unmarked(said))
+    st.error(layout.escape_markdown(said))
 known = {one.name: one for one in all_sweeps()}
 if not known:
     with layout.empty_state(

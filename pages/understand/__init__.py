@@ -1,1 +1,1 @@
-"""Data, attention and mistakes under the glass: the parts of these pages."""
+"""The pages that examine data, attention and mistakes, and their parts."""

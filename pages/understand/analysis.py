@@ -1,4 +1,4 @@
-"""Analysis: what a checkpoint gets right and wrong, and how well it knows it."""
+"""The Analysis page: what a checkpoint gets right and wrong, and how well it knows it."""
 
 from __future__ import annotations
 
@@ -104,34 +104,66 @@ def offer_downloads(
 
     with st.container(horizontal=True):
         st.download_button(
-            "Report (HTML)", report, "report.html", "text/html", icon=":material/download:", on_click="ignore",
-            key="analysis-report", help="All of this in one file that opens anywhere. It takes a few seconds.",
-        )  # fmt: skip
+            "Report (HTML)",
+            report,
+            "report.html",
+            "text/html",
+            icon=":material/download:",
+            on_click="ignore",
+            key="analysis-report",
+            help="All of this in one file that opens anywhere. It takes a few seconds.",
+        )
         st.download_button(
-            "Figures (JSON)", lambda: json.dumps(analysis.to_dict(), indent=2), "analysis.json", "application/json",
-            icon=":material/download:", on_click="ignore", key="analysis-json",
-        )  # fmt: skip
+            "Figures (JSON)",
+            lambda: json.dumps(analysis.to_dict(), indent=2),
+            "analysis.json",
+            "application/json",
+            icon=":material/download:",
+            on_click="ignore",
+            key="analysis-json",
+        )
         st.download_button(
-            "Readings (CSV)", lambda: readings_csv(analysis.seen), "readings.csv", "text/csv",
-            icon=":material/download:", on_click="ignore", key="analysis-csv",
-        )  # fmt: skip
+            "Readings (CSV)",
+            lambda: readings_csv(analysis.seen),
+            "readings.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            key="analysis-csv",
+        )
 
 
 layout.header(sitemap.ANALYSIS)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="analysis-controls"):
     kind = readers.choose_kind(key="analysis-kind", label="Model")
     count = st.segmented_control(
-        "Canvases", list(_SIZES), default=2000, required=True, key="analysis-count", persist_state="session",
+        "Canvases",
+        list(_SIZES),
+        default=2000,
+        required=True,
+        key="analysis-count",
+        persist_state="session",
         format_func=lambda size: f"{size:,} ({_SIZES[size]})",
-    )  # fmt: skip
+    )
     split = st.segmented_control(
-        "Digits", list(_SPLITS), default="validation", required=True, key="analysis-split", persist_state="session",
+        "Digits",
+        list(_SPLITS),
+        default="validation",
+        required=True,
+        key="analysis-split",
+        persist_state="session",
         format_func=_SPLITS.__getitem__,
-    )  # fmt: skip
+    )
     seed = st.number_input(
-        "Seed", 0, 9999, 0, key="analysis-seed", width=110, persist_state="session",
+        "Seed",
+        0,
+        9999,
+        0,
+        key="analysis-seed",
+        width=110,
+        persist_state="session",
         help="Another seed makes other canvases: what changes between them is chance.",
-    )  # fmt: skip
+    )
 reader = readers.reader_or_advice(kind)
 if reader is None:
     st.stop()
@@ -149,16 +181,25 @@ if choice not in asked:
         icon=":material/troubleshoot:",
     ):
         st.button(
-            f"Analyse {count:,} canvases", type="primary", icon=":material/play_arrow:", key="analysis-go",
-            on_click=asked.add, args=[choice],
-        )  # fmt: skip
+            f"Analyse {count:,} canvases",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="analysis-go",
+            on_click=asked.add,
+            args=[choice],
+        )
     st.stop()
 analysis = analysed(reader, checkpoint, count, split, seed)
 
 view = st.segmented_control(
-    "Look at", _VIEWS, default=_VIEWS[0], required=True, key="analysis-view", persist_state="session",
+    "Look at",
+    _VIEWS,
+    default=_VIEWS[0],
+    required=True,
+    key="analysis-view",
+    persist_state="session",
     label_visibility="collapsed",
-)  # fmt: skip
+)
 if view == "Overview":
     analysis_charts.show_overview(analysis)
 elif view == "Where it fails":

@@ -1,4 +1,4 @@
-"""Attention: every layer and head of a reading, and what it would be under other conditions."""
+"""The Attention page: every layer and head of a reading, and what it would be under other conditions."""
 
 import streamlit as st
 
@@ -40,8 +40,8 @@ def show_methods(reader: Reader, reading: Reading, kind: readers.Kind) -> None:
             )
             st.caption(attention_maps.EXPLAINED[method])
     st.subheader("How far to believe them", anchor=False)
-    faithfulness_panel.show_curves(reader, reading, digit or 0, kind, key=f"{_KEY}-belief")
-    faithfulness_panel.show_measured(reader, kind, key=f"{_KEY}-belief")
+    faithfulness_panel.show_curves(reader, reading, digit or 0, kind, key=f"{_KEY}-faithfulness")
+    faithfulness_panel.show_measured(reader, kind, key=f"{_KEY}-faithfulness")
 
 
 layout.header(sitemap.ATTENTION)

@@ -1,4 +1,4 @@
-"""Canvases: the generator of training pictures with every setting live."""
+"""The Canvases page: the generator of training pictures, with every setting live."""
 
 from __future__ import annotations
 
@@ -36,17 +36,20 @@ _LEFT_OUT: Final = ("found_share",)
 # What is cached here is shared by all visitors: nobody changes it.
 @st.cache_resource(show_spinner="Cutting out digits, and drawing what is none …", max_entries=2)
 def stock(checksum: str) -> Tiles:
+    """The digits that canvases are made of."""
     limit_threads(1)
     return make_tiles(digits.mnist().split("train"))
 
 
 @st.cache_resource(show_spinner=False, max_entries=40)
-def sheet(settings: CanvasSettings, seed: int, checksum: str) -> Canvases:
+def canvases_of(settings: CanvasSettings, seed: int, checksum: str) -> Canvases:
+    """The canvases that the page shows."""
     return generator.canvases(stock(checksum), settings, _SHOWN, seed)
 
 
 @st.cache_resource(show_spinner=False, max_entries=40)
 def one_by_one(settings: CanvasSettings, seed: int, strength: float, checksum: str) -> list[generator.Effect]:
+    """One canvas under each effect alone."""
     return generator.one_by_one(stock(checksum), settings, seed, strength)
 
 
@@ -65,6 +68,7 @@ def preset(name: str) -> CanvasSettings:
 
 
 def take_preset() -> None:
+    """Fill the form with the preset that was chosen; in a callback."""
     forms.fill_group(_FORM, preset(st.session_state["canvases-preset"]))
 
 
@@ -77,9 +81,14 @@ def ask_seed() -> int:
     """Where to begin: a preset, and the seed."""
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     left.selectbox(
-        "Begin from a preset", list(PRESETS), index=list(PRESETS).index(_PRESET), key="canvases-preset",
-        on_change=take_preset, persist_state="session", help="Fills the settings below, which you can change.",
-    )  # fmt: skip
+        "Begin from a preset",
+        list(PRESETS),
+        index=list(PRESETS).index(_PRESET),
+        key="canvases-preset",
+        on_change=take_preset,
+        persist_state="session",
+        help="Fills the settings below, which you can change.",
+    )
     st.session_state.setdefault(_SEED, 1)
     middle.number_input(
         "Seed",
@@ -215,6 +224,7 @@ def median(values: np.ndarray) -> str:
 
 
 def lengths_chart(found: generator.Produced) -> go.Figure:
+    """How many digits the numbers have."""
     names = ["nothing", *map(str, range(1, len(found.lengths)))]
     chart = go.Figure(
         go.Bar(
@@ -226,30 +236,44 @@ def lengths_chart(found: generator.Produced) -> go.Figure:
         )
     )
     chart.update_layout(
-        title_text="Digits in a number", xaxis={"type": "category", "title": {"text": "digits"}},
-        yaxis={"tickformat": ".0%", "title": {"text": "share of canvases"}}, bargap=0.35,
-    )  # fmt: skip
+        title_text="Digits in a number",
+        xaxis={"type": "category", "title": {"text": "digits"}},
+        yaxis={"tickformat": ".0%", "title": {"text": "share of canvases"}},
+        bargap=0.35,
+    )
     return chart
 
 
 def gaps_chart(found: generator.Produced) -> go.Figure:
+    """How far neighbouring digits are apart."""
     chart = go.Figure()
     for name, some, colour in (
         ("overlap or touch", found.gaps[found.gaps <= 0], POSITION_COLOURS[1]),
         ("apart", found.gaps[found.gaps > 0], POSITION_COLOURS[2]),
     ):
         chart.add_histogram(
-            x=some, name=name, marker={"color": colour}, xbins={"size": 1, "start": -0.5 + float(some.min(initial=0)), "end": float(some.max(initial=0)) + 0.5},
+            x=some,
+            name=name,
+            marker={"color": colour},
+            xbins={
+                "size": 1,
+                "start": -0.5 + float(some.min(initial=0)),
+                "end": float(some.max(initial=0)) + 0.5,
+            },
             hovertemplate="%{x} px: %{y:,} gaps<extra></extra>",
-        )  # fmt: skip
+        )
     chart.update_layout(
-        title_text="Space between neighbouring digits", barmode="stack", bargap=0.05,
-        xaxis={"title": {"text": "pixels between their boxes"}}, yaxis={"title": {"text": "gaps"}},
-    )  # fmt: skip
+        title_text="Space between neighbouring digits",
+        barmode="stack",
+        bargap=0.05,
+        xaxis={"title": {"text": "pixels between their boxes"}},
+        yaxis={"title": {"text": "gaps"}},
+    )
     return chart
 
 
 def effects_chart(found: generator.Produced) -> go.Figure:
+    """How many canvases meet each effect."""
     chart = go.Figure(
         go.Bar(
             x=list(EFFECTS),
@@ -276,9 +300,14 @@ def offer_files(settings: CanvasSettings, seed: int) -> None:
             "Canvases", [24, 100, 500, 2000], key="canvases-count", persist_state="session", width=160
         )
         st.download_button(
-            "PNG + labels (ZIP)", partial(generator.as_zip, stock(mnist.checksum), settings, count, seed, source), f"canvases-{seed}.zip",
-            "application/zip", icon=":material/download:", on_click="ignore", key="canvases-zip",
-        )  # fmt: skip
+            "PNG + labels (ZIP)",
+            partial(generator.as_zip, stock(mnist.checksum), settings, count, seed, source),
+            f"canvases-{seed}.zip",
+            "application/zip",
+            icon=":material/download:",
+            on_click="ignore",
+            key="canvases-zip",
+        )
     st.caption(
         "A gray PNG of each canvas, and one labels.json: text, the box of each digit in pixels (left, top, right, bottom), effects and their "
         "strengths, the settings and the seed. The first are those shown above."
@@ -292,11 +321,12 @@ pictures = st.container()  # above the form: on a phone the form is long
 settings = ask()
 if settings is not None:
     stock(digits.mnist().checksum)  # here, where its spinner can be seen
-    made = sheet(settings, seed, digits.mnist().checksum)
+    made = canvases_of(settings, seed, digits.mnist().checksum)
     written = made.texts
     chosen = st.session_state.get(_CHOSEN, 0)
 
     def pick(index: int) -> None:
+        """Show that canvas from close by; in a callback."""
         st.session_state[_CHOSEN] = index
 
     with pictures:

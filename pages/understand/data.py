@@ -1,4 +1,4 @@
-"""Digits: MNIST by label, split and place, as maps and by how hard each digit is."""
+"""The Digits page: MNIST by label, split and place, as maps, and by how hard each digit is."""
 
 from __future__ import annotations
 
@@ -79,9 +79,13 @@ def browse(judge: Reader | None) -> None:
                 f"{len(places):,} digits{' with these labels' if wanted else ''}."
             )
             st.download_button(
-                "These digits (PNG)", png(contact_sheet(on_paper(some.images[shown]), 15)), f"digits-{split}-{shown[0]}.png",
-                "image/png", icon=":material/download:", on_click="ignore",
-            )  # fmt: skip
+                "These digits (PNG)",
+                png(contact_sheet(on_paper(some.images[shown]), 15)),
+                f"digits-{split}-{shown[0]}.png",
+                "image/png",
+                icon=":material/download:",
+                on_click="ignore",
+            )
         else:
             st.caption(
                 "No digit with these labels from this place on: press **Back**, or start from place 0."
@@ -118,19 +122,28 @@ def by_class() -> None:
         "The darker a pixel, the more of the digits have ink there: sharp where writers agree. Click a class to browse it."
     )
     thumbnails(
-        on_paper(one.mean), [f"Mean of {name} digits" for name in names], key="digits-mean", label="Mean of each class",
-        captions=names, wide=96, on_pick=lambda label: browse_class(split, label),
-    )  # fmt: skip
+        on_paper(one.mean),
+        [f"Mean of {name} digits" for name in names],
+        key="digits-mean",
+        label="Mean of each class",
+        captions=names,
+        wide=96,
+        on_pick=lambda label: browse_class(split, label),
+    )
     most = float(one.variance.max())
     st.subheader("Variance within each class", anchor=False)
     st.caption(
         f"The darker a pixel, the more its ink differs from digit to digit: white is 0, black {most:.3f} (ink goes from 0 to 1)."
     )
     thumbnails(
-        on_paper(one.variance / max(most, 1e-9)), [f"Variance of {name} digits" for name in names], key="digits-variance",
-        label="Variance of each class", captions=[f"{label}: up to {one.variance[label].max():.3f}" for label in range(CLASSES)],
-        wide=96, on_pick=lambda label: browse_class(split, label),
-    )  # fmt: skip
+        on_paper(one.variance / max(most, 1e-9)),
+        [f"Variance of {name} digits" for name in names],
+        key="digits-variance",
+        label="Variance of each class",
+        captions=[f"{label}: up to {one.variance[label].max():.3f}" for label in range(CLASSES)],
+        wide=96,
+        on_pick=lambda label: browse_class(split, label),
+    )
 
 
 def browse_class(split: Split, label: int) -> None:
@@ -146,14 +159,24 @@ def mapped(judge: Reader | None) -> None:
     test, checksum = digits.mnist().test, digits.mnist().checksum
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         space = st.segmented_control(
-            "Space", list(_SPACES), format_func=lambda one: _SPACES[one], default="digit", required=True,
-            key="digits-space", persist_state="session",
-        )  # fmt: skip
+            "Space",
+            list(_SPACES),
+            format_func=lambda one: _SPACES[one],
+            default="digit",
+            required=True,
+            key="digits-space",
+            persist_state="session",
+        )
         method = "PCA"
         if embedding.has_umap():
             method = st.segmented_control(
-                "Map", ["PCA", "UMAP"], default="PCA", required=True, key="digits-method", persist_state="session"
-            )  # fmt: skip
+                "Map",
+                ["PCA", "UMAP"],
+                default="PCA",
+                required=True,
+                key="digits-method",
+                persist_state="session",
+            )
         rings = st.toggle("Ring what the digit model misreads", key="digits-rings", persist_state="session")
     if space == "pixels":
         every, what = test_pixels(checksum), "pixels"
@@ -198,9 +221,13 @@ def mapped(judge: Reader | None) -> None:
                 st.caption(f"{len(shown)} of them, evenly drawn:")
             grid("test", shown, key="digits-picked", label="The digits that were chosen on the map")
             st.download_button(
-                "These digits (PNG)", png(contact_sheet(on_paper(test.images[shown]), 20)), "digits-chosen.png", "image/png",
-                icon=":material/download:", on_click="ignore",
-            )  # fmt: skip
+                "These digits (PNG)",
+                png(contact_sheet(on_paper(test.images[shown]), 20)),
+                "digits-chosen.png",
+                "image/png",
+                icon=":material/download:",
+                on_click="ignore",
+            )
     with right:
         show_chosen(judge)
 
@@ -274,14 +301,14 @@ def show_published(sure: np.ndarray) -> None:
         label="Published label errors",
         captions=[
             f"given {error.given}, people: {'?' if error.corrected is None else error.corrected}\n"
-            + said(sure[error.place])
+            + answer_of(sure[error.place])
             for error in labels.PUBLISHED
         ],
         wide=104,
     )
 
 
-def said(sure: np.ndarray) -> str:
+def answer_of(sure: np.ndarray) -> str:
     """What the model answers, in a few letters."""
     return f"model: {labels.name(int(sure.argmax()))}, {layout.percent(float(sure.max()))}"
 
@@ -291,9 +318,15 @@ def show_doubts(judge: Reader) -> None:
     st.header("Probably mislabelled", anchor=False)
     split = choose_split("digits-doubt-split")
     at_least = st.slider(
-        "At least this sure", 50, 99, 90, format="%d%%", key="digits-sure", persist_state="session",
+        "At least this sure",
+        50,
+        99,
+        90,
+        format="%d%%",
+        key="digits-sure",
+        persist_state="session",
         help="How sure the digit model must be of something else than the label.",
-    )  # fmt: skip
+    )
     some, mnist = digits.mnist().split(split), digits.mnist()
     sure = labels.opinions(judge, vectors(judge, split))
     against = labels.against(sure, some.labels, at_least / 100)
@@ -318,7 +351,7 @@ def show_doubts(judge: Reader) -> None:
         key="digits-against",
         label="Digits whose label the model contradicts",
         captions=[
-            f"label {some.labels[place]}{' ★' if place in listed else ''}\n" + said(sure[place])
+            f"label {some.labels[place]}{' ★' if place in listed else ''}\n" + answer_of(sure[place])
             for place in against[:_DOUBTS]
         ],
         wide=104,
@@ -333,7 +366,7 @@ def show_doubts(judge: Reader) -> None:
         hard,
         key="digits-hard",
         label="Digits of which the model is least sure",
-        captions=[f"label {some.labels[place]}\n" + said(sure[place]) for place in hard],
+        captions=[f"label {some.labels[place]}\n" + answer_of(sure[place]) for place in hard],
         wide=104,
     )
     st.download_button(

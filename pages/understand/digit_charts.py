@@ -1,4 +1,4 @@
-"""Digits and what is known of them in, charts of them out: the balance of classes, and a map of which a part can be chosen."""
+"""Charts of MNIST's digits: the balance of classes, and a map of which a part can be chosen."""
 
 from __future__ import annotations
 
@@ -16,8 +16,17 @@ from pages.common.charts import LAYOUT
 
 # Ten forms beside ten colours: neither sight nor print has to tell colours apart.
 _SYMBOLS: Final = (
-    "circle", "triangle-up", "square", "diamond", "cross", "x", "pentagon", "triangle-down", "hourglass", "star"
-)  # fmt: skip
+    "circle",
+    "triangle-up",
+    "square",
+    "diamond",
+    "cross",
+    "x",
+    "pentagon",
+    "triangle-down",
+    "hourglass",
+    "star",
+)
 _DARK_TEXT: Final = "#15151b"
 _ON_BRIGHT: Final = {1, 4, 6, 9}
 """Classes whose colour is so light that dark letters stand out from it better."""

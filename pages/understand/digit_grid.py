@@ -1,4 +1,4 @@
-"""Digits of MNIST in; on the page: grids in which each can be chosen, and the chosen one in full."""
+"""Grids of MNIST's digits in which each can be chosen, and the chosen one in full."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ def grid(
 
 
 def choose_split(key: str) -> Split:
+    """The choice of one of MNIST's splits."""
     # No default: other parts of the page choose a split, too.
     st.session_state.setdefault(key, "test")
     split = st.segmented_control(

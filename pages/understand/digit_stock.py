@@ -1,4 +1,4 @@
-"""MNIST and the models in; what the Digits page needs of them out, worked out once for all visitors."""
+"""What the Digits page needs of MNIST and the models, worked out once for all visitors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reading in; on the page: what its probability owes to what a map marks, and how often maps point at the right digit."""
+"""How far attention maps can be believed: what a reading's probability owes to what a map marks, and how often maps point at the right digit."""
 
 from typing import Any, Final
 

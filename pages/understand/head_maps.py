@@ -1,4 +1,4 @@
-"""The attention of a reading in; on the page: a map of each layer and head with its entropy, one of them large, and one patch's."""
+"""Maps of the attention of each layer and head with their entropy, one of them large, and that of one patch."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from core.understanding.attention.heads import (
     weights_of,
 )
 from core.understanding.attention.what_if import PARTS, Part, Patch
+from pages.common import assets
 from pages.common.charts import show_chart
 from pages.common.layout import percent
 from pages.understand.patch_board import patch_board
@@ -50,19 +51,6 @@ _VIEWS: Final = {
 _GREEN: Final = (38, 138, 62)  # no position has it
 _SMALL, _LARGE = 320, 960  # pixels that a map of a strip is wide, about; lines between patches are one pixel
 _MEAN: Final = "Mean"
-
-_STYLE: Final = """<style>
-.heads { display: grid; grid-template-columns: repeat(var(--heads), minmax(0, 1fr)); gap: .2rem .9rem; }
-.heads h4 { grid-column: 1 / -1; font: 600 .9rem/1.3 "Source Sans", sans-serif; margin: .3rem 0 0; padding: 0; }
-.heads figure { margin: 0; max-width: 19rem; }
-.heads.square figure { max-width: 9rem; }
-.heads img { display: block; width: 100%; border-radius: 4px; image-rendering: pixelated; box-sizing: border-box;
-  border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
-.heads .chosen img { outline: 3px solid #7a70d8; outline-offset: 1px; }
-.heads figcaption { font-size: .82rem; line-height: 1.35; padding: .2rem 0 .25rem; font-variant-numeric: tabular-nums; }
-.heads figcaption span { opacity: .75; white-space: nowrap; }
-@media (max-width: 640px) { .heads:not(.square) { grid-template-columns: repeat(min(var(--heads), 2), minmax(0, 1fr)); } }
-</style>"""
 
 
 class _Seen(NamedTuple):
@@ -140,9 +128,15 @@ def show_patch(reader: Reader, reading: Reading, patch: Patch, *, key: str) -> N
         for name, (now, count) in places.items():
             st.session_state[f"{key}-{name}"] = now + 1
             st.number_input(
-                name.capitalize(), 1, count, key=f"{key}-{name}", width=130,
-                on_change=lambda: pick(Patch(st.session_state[f"{key}-row"] - 1, st.session_state[f"{key}-column"] - 1)),
-            )  # fmt: skip
+                name.capitalize(),
+                1,
+                count,
+                key=f"{key}-{name}",
+                width=130,
+                on_change=lambda: pick(
+                    Patch(st.session_state[f"{key}-row"] - 1, st.session_state[f"{key}-column"] - 1)
+                ),
+            )
         layer = scrub("Encoder layer", attention.encoder.shape[0], key=f"{key}-patch-layer", last=True)
         head = scrub("Encoder head", attention.encoder.shape[1], key=f"{key}-patch-head", mean=True)
     titles = {"What it attends to": looks_at, "What attends to it": looked_at_by}
@@ -202,16 +196,25 @@ def _choose_part(reader: Reader, reading: Reading, patch: Patch | None, key: str
     parts = [part for part in PARTS if is_number or part != "decoder"]
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         part = st.segmented_control(
-            "Part of the model", parts, default="encoder",
+            "Part of the model",
+            parts,
+            default="encoder",
             format_func=lambda part: PART_NAMES[part] if is_number or part == "encoder" else "Summary token",
-            key=f"{key}-part-{len(parts)}", required=True, persist_state="session",
-        )  # fmt: skip
+            key=f"{key}-part-{len(parts)}",
+            required=True,
+            persist_state="session",
+        )
         view = "received"
         if part == "encoder":
             views = [view for view in _VIEWS if patch is not None or view != "patch"]
             view = st.selectbox(
-                "Each map shows", views, format_func=_VIEWS.__getitem__, key=f"{key}-view", persist_state="session", width=330
-            )  # fmt: skip
+                "Each map shows",
+                views,
+                format_func=_VIEWS.__getitem__,
+                key=f"{key}-view",
+                persist_state="session",
+                width=330,
+            )
     st.caption(_SAID[part] if is_number or part == "encoder" else _SUMMARY)
     return _Seen(part, view, patch or Patch(0, 0), 0 if part == "cross" else None)
 
@@ -220,9 +223,13 @@ def _scrub_steps(reading: Reading, key: str) -> int:
     steps = range(len(reading.digits))
     name = f"{key}-step-{len(steps)}"
     return st.select_slider(
-        "Step of decoding", steps, format_func=lambda step: f"{step + 1}: writes {reading.text[step]}",
-        key=name, persist_state="session", width=230,
-    )  # fmt: skip
+        "Step of decoding",
+        steps,
+        format_func=lambda step: f"{step + 1}: writes {reading.text[step]}",
+        key=name,
+        persist_state="session",
+        width=230,
+    )
 
 
 def _maps(reading: Reading, seen: _Seen) -> np.ndarray:
@@ -270,7 +277,7 @@ def _grid_html(
                 f"<figcaption>Head {other + 1} <span><b>{bits}</b>, {share}</span></figcaption></figure>"
             )
     shape = "heads" if width > height else "heads square"
-    return f'<div class="{shape}" style="--heads:{len(drawn[0])}">{"".join(cells)}</div>{_STYLE}'
+    return f'<div class="{shape}" style="--heads:{len(drawn[0])}">{"".join(cells)}</div>{assets.style("head_maps.css")}'
 
 
 def _show_large(
@@ -298,21 +305,41 @@ def _steps_chart(reading: Reading, weights: np.ndarray, title: str) -> go.Figure
     seen = np.tril(np.ones_like(weights)) > 0
     chart = go.Heatmap(
         z=np.where(seen, weights, np.nan),
-        text=[[percent(min(float(one), 1.0)) if shown else "" for one, shown in zip(*row, strict=True)] for row in zip(weights, seen, strict=True)],
+        text=[
+            [percent(min(float(one), 1.0)) if shown else "" for one, shown in zip(*row, strict=True)]
+            for row in zip(weights, seen, strict=True)
+        ],
         texttemplate="%{text}",
         hovertemplate="%{y}, looks at %{x}: %{text}<extra></extra>",
         colorscale=[[0, "#ffffff"], [1, f"rgb{_GREEN}"]],
-        zmin=0, zmax=1, xgap=2, ygap=2, showscale=False,
-    )  # fmt: skip
+        zmin=0,
+        zmax=1,
+        xgap=2,
+        ygap=2,
+        showscale=False,
+    )
     places = list(range(len(weights)))
     return go.Figure(
         chart,
         layout={
             "title": {"text": title},
-            "xaxis": {"tickvals": places, "ticktext": fed, "side": "bottom", "showgrid": False, "fixedrange": True},
-            "yaxis": {"tickvals": places, "ticktext": written, "autorange": "reversed", "showgrid": False, "zeroline": False, "fixedrange": True},
+            "xaxis": {
+                "tickvals": places,
+                "ticktext": fed,
+                "side": "bottom",
+                "showgrid": False,
+                "fixedrange": True,
+            },
+            "yaxis": {
+                "tickvals": places,
+                "ticktext": written,
+                "autorange": "reversed",
+                "showgrid": False,
+                "zeroline": False,
+                "fixedrange": True,
+            },
         },
-    )  # fmt: skip
+    )
 
 
 def _save(
@@ -344,12 +371,22 @@ def _save(
         return table.getvalue()
 
     files: dict[str, tuple[Callable[[], str | bytes], str, str]] = {
-        "Maps (PNG)": (lambda: png(mosaic(drawn, [[", ".join(cell) for cell in row] for row in words])), f"{name}.png", "image/png"),
+        "Maps (PNG)": (
+            lambda: png(mosaic(drawn, [[", ".join(cell) for cell in row] for row in words])),
+            f"{name}.png",
+            "image/png",
+        ),
         "Weights (JSON)": (weights, f"{name}.json", "application/json"),
         "Entropy (CSV)": (entropies, f"{name}-entropy.csv", "text/csv"),
-    }  # fmt: skip
+    }
     with st.container(horizontal=True):
         for label, (data, file, kind) in files.items():
             st.download_button(
-                label, data, file, kind, icon=":material/download:", key=f"{key}-save-{kind}", on_click="ignore"
-            )  # fmt: skip
+                label,
+                data,
+                file,
+                kind,
+                icon=":material/download:",
+                key=f"{key}-save-{kind}",
+                on_click="ignore",
+            )

@@ -1,4 +1,4 @@
-"""The choice of a picture: an example, a digit of MNIST's test part, a drawing or a photo goes in, its reading comes out."""
+"""The choice of a picture (an example, a digit of MNIST's test part, a drawing or a photo) and its reading."""
 
 from __future__ import annotations
 
@@ -56,17 +56,38 @@ def _example(reader: Reader, kind: readers.Kind) -> Chosen:
     """A canvas made of test digits: by its seed, from clean to camera-like."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         seed = st.number_input(
-            "Seed", 0, 999_999, 2, key="picture-seed", persist_state="session", width=150, help="Each seed is another picture."
-        )  # fmt: skip
+            "Seed",
+            0,
+            999_999,
+            2,
+            key="picture-seed",
+            persist_state="session",
+            width=150,
+            help="Each seed is another picture.",
+        )
         count = 1
         if kind == "number":
             most = min(reader.settings.canvas.max_digits, _MOST_DIGITS)
             count = st.slider(
-                "Digits", 1, most, min(3, most), key=f"picture-digits-{most}", persist_state="session", width=200
-            )  # fmt: skip
+                "Digits",
+                1,
+                most,
+                min(3, most),
+                key=f"picture-digits-{most}",
+                persist_state="session",
+                width=200,
+            )
         difficulty = st.slider(
-            "Camera", 0.0, 1.0, 0.3, step=0.1, key="picture-camera", persist_state="session", width=200, help="0 is clean ink on paper, 1 what a poor camera makes of it."
-        )  # fmt: skip
+            "Camera",
+            0.0,
+            1.0,
+            0.3,
+            step=0.1,
+            key="picture-camera",
+            persist_state="session",
+            width=200,
+            help="0 is clean ink on paper, 1 what a poor camera makes of it.",
+        )
     example = readers.fresh_example(int(seed), count=count, difficulty=difficulty)
     return Chosen(f"example-{seed}", example.picture, reader.read(example.picture), example.text)
 
@@ -76,8 +97,14 @@ def _test_digit(reader: Reader, kind: readers.Kind) -> Chosen:
     test = mnist.mnist().test
     last = len(test.labels) - 1
     index = st.number_input(
-        f"Which of MNIST's test digits (0 to {last:,})", 0, last, 0, key=f"picture-digit-{last}", persist_state="session", width=320
-    )  # fmt: skip
+        f"Which of MNIST's test digits (0 to {last:,})",
+        0,
+        last,
+        0,
+        key=f"picture-digit-{last}",
+        persist_state="session",
+        width=320,
+    )
     mnist.offer_all()
     picture = np.asarray(test.images[int(index)])
     return Chosen(f"digit-{index}", picture, reader.read(picture), str(int(test.labels[int(index)])))
@@ -104,7 +131,7 @@ def _photo(reader: Reader, kind: readers.Kind) -> Chosen | None:
     for file in brought:
         if file.trouble:
             st.warning(
-                f"**{layout.unmarked(file.name)}**: {layout.unmarked(file.trouble)}.",
+                f"**{layout.escape_markdown(file.name)}**: {layout.escape_markdown(file.trouble)}.",
                 icon=":material/broken_image:",
             )
     found = [
@@ -135,8 +162,12 @@ def _photo(reader: Reader, kind: readers.Kind) -> Chosen | None:
         )
 
     index = st.selectbox(
-        "Number on the photo", range(len(found)), format_func=name, key=f"picture-number-{found[0][2].key}", width=320
-    )  # fmt: skip
+        "Number on the photo",
+        range(len(found)),
+        format_func=name,
+        key=f"picture-number-{found[0][2].key}",
+        width=320,
+    )
     number = found[index][2]
     return Chosen(f"photo-{found[index][1]}", number.close_up, _reading_of(reader, number), None)
 

@@ -1,4 +1,4 @@
-"""A reading in; on the page: controls that change the strip or the model, and what is read then, beside what was read."""
+"""Controls that change the strip or the model, and what is read then, beside what was read."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from core.understanding.attention.what_if import (
     patches_of_digit,
     what_if,
 )
+from pages.common import assets
 from pages.common.layout import percent, reading_html
 from pages.understand import head_maps
 from pages.understand.patch_board import Mark, patch_board
@@ -33,22 +34,6 @@ Tool = Literal["erased", "masked"]
 _TOOLS: Final[dict[Tool, str]] = {"erased": "Erase: paper", "masked": "Mask: no token"}
 _TEMPERATURES: Final = [0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0]
 _STILL: Final = -1
-_STYLE: Final = """<style>
-.sides { display: grid; grid-template-columns: 1fr 1fr; gap: 1.2rem; }
-.sides h4 { font: 600 1rem/1.3 "Source Sans", sans-serif; margin: 0; padding: 0; }
-.sides .reading-digits { gap: .5rem; }
-.sides .reading-digit b { font-size: 2.4rem; }
-.sides .reading-none { font-size: 1.6rem; }
-.sides img { display: block; width: 100%; border-radius: 4px; margin: .2rem 0 .3rem; box-sizing: border-box;
-  border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
-.sides small { font-size: .85rem; line-height: 1.3; display: block; opacity: .85; }
-.odds { display: grid; grid-template-columns: auto 1fr; gap: .45rem .7rem; align-items: center; padding-bottom: .25rem; }
-.odds > b { color: var(--ink); font-size: 1.3rem; }
-.odds > div { display: grid; grid-template-columns: 1fr 6.6rem; gap: .15rem .5rem; align-items: center; }
-.odds i { display: block; height: 1rem; min-width: 2px; border-radius: 3px; background: var(--ink); }
-.odds i.before { opacity: .4; }
-.odds small { font-size: .85rem; line-height: 1.1; font-variant-numeric: tabular-nums; }
-</style>"""
 _PATCHES: Final = "what-if-patches"
 _OF: Final = "what-if-of"
 
@@ -115,17 +100,30 @@ def _board(reader: Reader, reading: Reading, answer: Answer) -> None:
     """The strip as it is now; a click on a patch marks it."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
-            "A click on a patch will", list(_TOOLS), default="erased", format_func=_TOOLS.__getitem__,
-            key="what-if-tool", required=True, persist_state="session",
-        )  # fmt: skip
+            "A click on a patch will",
+            list(_TOOLS),
+            default="erased",
+            format_func=_TOOLS.__getitem__,
+            key="what-if-tool",
+            required=True,
+            persist_state="session",
+        )
         for place, digit in enumerate(reading.digits):
             st.button(
-                f"The whole {digit.value}", key=f"what-if-digit-{place}", icon=":material/select_all:",
-                on_click=_mark, args=[patches_of_digit(reader, reading, place)],
-            )  # fmt: skip
+                f"The whole {digit.value}",
+                key=f"what-if-digit-{place}",
+                icon=":material/select_all:",
+                on_click=_mark,
+                args=[patches_of_digit(reader, reading, place)],
+            )
         st.button(
-            "Undo all", icon=":material/undo:", key="what-if-undo", type="tertiary", on_click=_undo_all, args=[reader]
-        )  # fmt: skip
+            "Undo all",
+            icon=":material/undo:",
+            key="what-if-undo",
+            type="tertiary",
+            on_click=_undo_all,
+            args=[reader],
+        )
     model = reader.settings.model
     patch_board(
         patches_picture(answer.reading.strip, model, {}, scale=head_maps.scale_of(reading, 640)),
@@ -141,9 +139,14 @@ def _board(reader: Reader, reading: Reading, answer: Answer) -> None:
 def _asked(reader: Reader, reading: Reading) -> Change:
     """The controls of model and digits, together with the marked patches."""
     temperature = st.select_slider(
-        "Temperature of all attention", _TEMPERATURES, 1.0, key="what-if-temperature", persist_state="session",
-        format_func=lambda value: f"{value:g}", help="Scores are divided by it: above 1 attention spreads out, below 1 it sharpens.",
-    )  # fmt: skip
+        "Temperature of all attention",
+        _TEMPERATURES,
+        1.0,
+        key="what-if-temperature",
+        persist_state="session",
+        format_func=lambda value: f"{value:g}",
+        help="Scores are divided by it: above 1 attention spreads out, below 1 it sharpens.",
+    )
     off = _heads_off(reader)
     marks = _patches()
     return Change(
@@ -168,9 +171,14 @@ def _heads_off(reader: Reader) -> list[Head]:
         these = [head for head in heads if head.part == part]
         if these:
             off += st.pills(
-                head_maps.PART_NAMES[part], these, selection_mode="multi", key=_heads_key(reader, part),
-                format_func=lambda head: f"{head.layer + 1}.{head.head + 1}", wrap=True, persist_state="session",
-            )  # fmt: skip
+                head_maps.PART_NAMES[part],
+                these,
+                selection_mode="multi",
+                key=_heads_key(reader, part),
+                format_func=lambda head: f"{head.layer + 1}.{head.head + 1}",
+                wrap=True,
+                persist_state="session",
+            )
     return off
 
 
@@ -181,9 +189,12 @@ def _moved(reading: Reading) -> Move | None:
     if st.session_state.get("what-if-move") not in range(_STILL, len(reading.digits)):
         st.session_state["what-if-move"] = _STILL
     digit = st.segmented_control(
-        "Move a digit", range(_STILL, len(reading.digits)), key="what-if-move", required=True,
+        "Move a digit",
+        range(_STILL, len(reading.digits)),
+        key="what-if-move",
+        required=True,
         format_func=lambda place: "None" if place == _STILL else reading.text[place],
-    )  # fmt: skip
+    )
     if digit is None or digit == _STILL:
         return None
     across, down = st.columns(2, gap="medium")
@@ -195,7 +206,7 @@ def _moved(reading: Reading) -> Move | None:
 def _show_answer(reader: Reader, reading: Reading, change: Change, answer: Answer, started: float) -> None:
     """Before and after: the reading, each digit's probability, and where the model looked."""
     sides = _side("Before", reader, reading), _side("After", answer.reader, answer.reading)
-    st.html(f'<div class="sides">{"".join(sides)}</div>{_STYLE}')
+    st.html(f'<div class="sides">{"".join(sides)}</div>{assets.style("what_if.css")}')
     if reading.digits:
         st.markdown("**How likely each digit of the first reading is**, given those before it")
         st.html(_odds(reading, answer))
@@ -205,7 +216,7 @@ def _show_answer(reader: Reader, reading: Reading, change: Change, answer: Answe
     )
     st.download_button(
         "What if (JSON)",
-        lambda: json.dumps(_said(reading, change, answer), indent=2),
+        lambda: json.dumps(_as_dict(reading, change, answer), indent=2),
         f"what-if-{reading.text or 'nothing'}.json",
         "application/json",
         icon=":material/download:",
@@ -239,10 +250,10 @@ def _odds(reading: Reading, answer: Answer) -> str:
         rows.append(
             f'<b style="--ink:{position_colour(place)}">{digit.value}</b><div style="--ink:{position_colour(place)}">{bars}</div>'
         )
-    return f'<div class="odds">{"".join(rows)}</div>{_STYLE}'
+    return f'<div class="odds">{"".join(rows)}</div>{assets.style("what_if.css")}'
 
 
-def _said(reading: Reading, change: Change, answer: Answer) -> dict[str, object]:
+def _as_dict(reading: Reading, change: Change, answer: Answer) -> dict[str, object]:
     """What was asked and answered, ready for JSON; rows, columns, layers and heads are counted from 0."""
     return {
         "change": {

@@ -55,7 +55,7 @@ def own_app(chromium_path: str, lab: Path, tmp_path_factory: pytest.TempPathFact
 
 def open_training(open_tab: OpenTab, server: Server, job: str = "", **look: object) -> Page:
     page = open_tab(f"{server.url}/launch{'?job=' + job if job else ''}", **look)
-    expect(page.get_by_role("heading", name="Trainings")).to_be_visible()
+    expect(page.get_by_role("heading", name="Runs launched here")).to_be_visible()
     page.keyboard.press("Escape")
     return page
 
@@ -110,7 +110,7 @@ def test_a_run_is_launched_from_the_form_and_its_curve_grows_without_losing_the_
     own_app: Server, open_tab: OpenTab, remembered: dict[str, str], screenshots: Path
 ) -> None:
     page = open_training(open_tab, own_app)
-    expect(page.get_by_text("No training yet")).to_be_visible()
+    expect(page.get_by_text("No run yet")).to_be_visible()
     remembered["job"] = launch(page, "tiny <b>run</b> ../x", TINY)
     state(page, "tiny <b>run</b> ../x")
     expect(page.locator(".live-chart .main-svg").first).to_be_visible()

@@ -1,1 +1,1 @@
-"""Attention under question: heads, faithfulness, and what-if."""
+"""Attention examined: heads, faithfulness, and what-if."""

@@ -1,4 +1,4 @@
-"""A reader and digits in, a table out: how far each kind of attention map can be believed, beside maps that know nothing.
+"""Measures how far each kind of attention map can be believed, beside maps that know nothing.
 
 Two questions are asked of a map. Does it lie on the right digit: is its peak inside the digit's true box, which the canvas
 knows (the pointing game of Zhang et al. 2018, arXiv:1608.00507), and what share of its mass is? And does the model depend

@@ -1,4 +1,4 @@
-"""The attention of a reading in; out: what each layer and head attends to, as maps over the patches, and how spread out it is."""
+"""What each layer and head attends to, as maps over the patches, and how spread out it is."""
 
 from __future__ import annotations
 

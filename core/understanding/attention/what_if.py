@@ -1,4 +1,4 @@
-"""A reading and a change of its strip or its model in, the reading that would have been out.
+"""Reads a strip again after a change of the strip or of the model.
 
 What-if is another strip or another model: patches are erased or a digit moved on a copy of the strip; heads are switched off,
 attention warmed or patches masked in a copy of the model, whose forward pass is the same. The copy shares all weights that do not change.

@@ -1,1 +1,1 @@
-"""Digits under the glass: their classes, their neighbours, their doubtful labels."""
+"""MNIST's digits examined: their classes, their neighbours, their doubtful labels."""

@@ -1,4 +1,4 @@
-"""Digits in, what each class looks like out: how many there are, their mean and how they differ from it."""
+"""What each class of digits looks like: how many there are, their mean, and how they differ from it."""
 
 from __future__ import annotations
 

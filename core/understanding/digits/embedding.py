@@ -1,4 +1,4 @@
-"""Digits in, the vectors that a model has of them out; and of vectors a map in two dimensions and the nearest neighbours."""
+"""Vectors that a model has of digits, their map in two dimensions, and the nearest neighbours of a digit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a digit model says of digits and the labels they bear in, the doubtful ones and the accuracy out.
+"""Doubtful labels of digits, as a digit model sees them, and its accuracy with and without them.
 
 Some labels of MNIST's test set are wrong. Northcutt, Athalye & Mueller 2021, "Pervasive Label Errors in Test Sets
 Destabilize Machine Learning Benchmarks" (arXiv:2103.14749), had suspicious ones judged by five people each:

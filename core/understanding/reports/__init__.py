@@ -1,1 +1,1 @@
-"""Analysis of a checkpoint: its figures, sentences, contact sheet and report."""
+"""Reports on a checkpoint: its figures, sentences, charts, contact sheets and time."""

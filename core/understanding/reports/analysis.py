@@ -1,4 +1,4 @@
-"""A checkpoint and digits in, what it gets right and wrong out: by what is written, how it lies, what the camera did, and how well it knows.
+"""Analyses what a checkpoint gets right and wrong: by what is written, how it lies, what the camera did, and how well it knows.
 
 Canvases of four kinds are read: clean ones, ones as of a camera, ones with a single effect at a set strength, so that what an effect
 costs is not mixed up with what comes along with it, and ones without any number.
@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import math
+import string
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import starmap
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -162,28 +164,43 @@ VIEWS: Final = {
     "length": View(
         "By length", "digits in the number", "exact match", "A longer number has more places to be wrong in."
     ),
-    "digit": View("By digit", "digit that is written", "digits read right", "Some of MNIST's digits cannot be told even by people, and a few have the wrong label."),
+    "digit": View(
+        "By digit",
+        "digit that is written",
+        "digits read right",
+        "Some of MNIST's digits cannot be told even by people, and a few have the wrong label.",
+    ),
     "position": View(
-        "By place in the number", "place, from the left", "digits read right",
+        "By place in the number",
+        "place, from the left",
+        "digits read right",
         "Only longer numbers have later places, and their digits are smaller.",
     ),
     "height": View(
-        "By scale", "height of the digit's ink, pixels of the strip", "digits read right",
+        "By scale",
+        "height of the digit's ink, pixels of the strip",
+        "digits read right",
         "In numbers of many digits they are smaller, so scale and length go together.",
     ),
     "gap": View(
-        "By spacing", "gap to a neighbour, in widths of a digit", "digits read right",
+        "By spacing",
+        "gap to a neighbour, in widths of a digit",
+        "digits read right",
         "To the nearest neighbour, between the true boxes. Slanted digits that do not touch can have boxes that overlap.",
     ),
     "tilt": View(
-        "By rotation", "tilt of the line of digits, degrees", "digits read right",
+        "By rotation",
+        "tilt of the line of digits, degrees",
+        "digits read right",
         "Of numbers of three and more, through the middles of the true boxes: uneven writing tilts the line a little, too.",
     ),
     "together": View(
-        "By how many effects at once", "effects on one camera-like canvas", "exact match",
+        "By how many effects at once",
+        "effects on one camera-like canvas",
+        "exact match",
         "Canvases on which more happens also have the stronger effects.",
     ),
-}  # fmt: skip
+}
 """The ways in which `Analysis.by` parts what was read."""
 
 
@@ -342,7 +359,7 @@ def summarised(seen: Seen, calibration: float) -> Analysis:
             confusion.setdefault((true, read), []).append(place)
             if true:
                 read_right.append(true == read)
-    distance = sum(edit_distance(*pair) for pair in zip(seen.texts, seen.truths, strict=True))
+    distance = sum(starmap(edit_distance, zip(seen.texts, seen.truths, strict=True)))
     wrong = np.flatnonzero(~right)
     probabilities = {"before": seen.raw, "after": seen.calibrated}
     return Analysis(
@@ -512,29 +529,42 @@ def _by(seen: Seen, read_right: Bool[np.ndarray, " m"]) -> dict[str, tuple[Group
     camera = np.array([kind == CAMERA for kind in seen.kinds])
     together = (seen.strengths > 0).sum(1)
     return {
-        "length": _groups([str(length) for length in range(longest + 1)], np.where(shown, lengths, -1), right),
-        "digit": _groups([*"0123456789"], np.array([int(sign) for sign in "".join(seen.truths)], int), read_right),
+        "length": _groups(
+            [str(length) for length in range(longest + 1)], np.where(shown, lengths, -1), right
+        ),
+        "digit": _groups(
+            [*string.digits], np.array([int(sign) for sign in "".join(seen.truths)], int), read_right
+        ),
         "position": _groups(
-            [str(place + 1) for place in range(longest)], np.broadcast_to(slots, there.shape)[there], read_right
+            [str(place + 1) for place in range(longest)],
+            np.broadcast_to(slots, there.shape)[there],
+            read_right,
         ),
         "height": _between(
             [float(step * number) for number in range(8)],
             [f"{step * number}–{step * (number + 1)}" for number in range(8)],
-            heights, read_right,
+            heights,
+            read_right,
         ),
         "gap": _between(
-            [-math.inf, 0.0, 0.15, 0.4, 1.0], ["overlap", "0–0.15", "0.15–0.4", "0.4–1", "over 1"],
-            _gaps(seen.boxes, there)[there], read_right,
+            [-math.inf, 0.0, 0.15, 0.4, 1.0],
+            ["overlap", "0–0.15", "0.15–0.4", "0.4–1", "over 1"],
+            _gaps(seen.boxes, there)[there],
+            read_right,
         ),
         "tilt": _between(
-            [0.0, 1.0, 2.0, 4.0, 6.0], ["0–1°", "1–2°", "2–4°", "4–6°", "over 6°"],
-            np.broadcast_to(_tilts(seen.boxes, lengths)[:, None], there.shape)[there], read_right,
+            [0.0, 1.0, 2.0, 4.0, 6.0],
+            ["0–1°", "1–2°", "2–4°", "4–6°", "over 6°"],
+            np.broadcast_to(_tilts(seen.boxes, lengths)[:, None], there.shape)[there],
+            read_right,
         ),
         "together": _between(
-            [0.0, 2.0, 4.0, 6.0, 8.0, 10.0], ["0–1", "2–3", "4–5", "6–7", "8–9", "10 or more"],
-            np.where(camera & shown, together, np.nan), right,
+            [0.0, 2.0, 4.0, 6.0, 8.0, 10.0],
+            ["0–1", "2–3", "4–5", "6–7", "8–9", "10 or more"],
+            np.where(camera & shown, together, np.nan),
+            right,
         ),
-    }  # fmt: skip
+    }
 
 
 def _gaps(boxes: Float[np.ndarray, "n d 4"], there: Bool[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:

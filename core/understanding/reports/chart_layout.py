@@ -1,4 +1,4 @@
-"""What all charts of the app have in common, on its pages and in its reports."""
+"""The layout that all charts share, on the pages and in the reports."""
 
 from typing import Any, Final
 

@@ -1,7 +1,8 @@
-"""An analysis in, Plotly figures out: the same on the page and in the report, on a ground that light and dark show through."""
+"""Plotly charts of an analysis, for the page and for the report, on a ground that light and dark show through."""
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -118,8 +119,8 @@ def by_effect(analysis: Analysis) -> go.Figure:
 
 def confusion_matrix(found: Mapping[tuple[str, str], Sequence[object]]) -> go.Figure:
     """What was written by what was read, as squares; "" is no digit. A square's `customdata` is its cell."""
-    signs = [*"0123456789", ""]
-    rows, columns = [*"0123456789", NONE_WRITTEN], [*"0123456789", NONE_READ]
+    signs = [*string.digits, ""]
+    rows, columns = [*string.digits, NONE_WRITTEN], [*string.digits, NONE_READ]
     cells = [(true, read) for true in signs for read in signs if (true, read) in found]
     counts = [len(found[cell]) for cell in cells]
     most = max((len(spots) for (true, read), spots in found.items() if true != read), default=1)
@@ -162,16 +163,25 @@ def reliability(analysis: Analysis) -> go.Figure:
     """What was claimed by what came true, before and after calibration, over how often it was claimed."""
     figure = go.Figure()
     figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": _GRAY, "width": 1.5, "dash": "dot"}, hoverinfo="skip",
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"color": _GRAY, "width": 1.5, "dash": "dot"},
+        hoverinfo="skip",
         name="as claimed",
-    )  # fmt: skip
+    )
     looks = {"before": (_AMBER, "circle-open"), "after": (_INK, "circle")}
     for name, (colour, symbol) in looks.items():
         bins = analysis.reliability[name]
         figure.add_scatter(
-            x=[one.claimed for one in bins], y=[one.group.share for one in bins], mode="lines",
-            line={"color": colour, "width": 1}, opacity=0.35, hoverinfo="skip", showlegend=False,
-        )  # fmt: skip
+            x=[one.claimed for one in bins],
+            y=[one.group.share for one in bins],
+            mode="lines",
+            line={"color": colour, "width": 1},
+            opacity=0.35,
+            hoverinfo="skip",
+            showlegend=False,
+        )
         for few in (True, False):
             some = [one for one in bins if (one.group.count < FEW) == few]
             groups = [one.group for one in some]
@@ -201,12 +211,23 @@ def reliability(analysis: Analysis) -> go.Figure:
     figure.update_layout(
         title_text="Reliability",
         xaxis={"title": {"text": "claimed probability"}, "tickformat": ".0%", "range": [-0.02, 1.03]},
-        yaxis={"title": {"text": "came true"}, "tickformat": ".0%", "range": [-0.03, 1.03], "domain": [0.3, 1]},
-        yaxis2={
-            "title": {"text": "readings", "font": {"size": 14}}, "type": "log", "domain": [0, 0.2], "automargin": True, "nticks": 3,
-            "anchor": "x", "tickformat": "~s", "ticks": "",
+        yaxis={
+            "title": {"text": "came true"},
+            "tickformat": ".0%",
+            "range": [-0.03, 1.03],
+            "domain": [0.3, 1],
         },
-    )  # fmt: skip
+        yaxis2={
+            "title": {"text": "readings", "font": {"size": 14}},
+            "type": "log",
+            "domain": [0, 0.2],
+            "automargin": True,
+            "nticks": 3,
+            "anchor": "x",
+            "tickformat": "~s",
+            "ticks": "",
+        },
+    )
     return figure
 
 
@@ -218,9 +239,13 @@ def risk_coverage(analysis: Analysis) -> go.Figure:
     best = [(point, max(0.0, (point - right) / point)) for point, _, _ in points]
     figure = go.Figure()
     figure.add_scatter(
-        x=[x for x, _ in best], y=[y for _, y in best], mode="lines", name="if it knew every error",
-        line={"color": _GRAY, "width": 1.5, "dash": "dot"}, hoverinfo="skip",
-    )  # fmt: skip
+        x=[x for x, _ in best],
+        y=[y for _, y in best],
+        mode="lines",
+        name="if it knew every error",
+        line={"color": _GRAY, "width": 1.5, "dash": "dot"},
+        hoverinfo="skip",
+    )
     figure.add_scatter(
         x=[x for x, _, _ in points],
         y=[y for _, y, _ in points],
@@ -232,10 +257,13 @@ def risk_coverage(analysis: Analysis) -> go.Figure:
     )
     if coverage:
         figure.add_scatter(
-            x=[coverage], y=[0.01], mode="markers", name="99 % right",
+            x=[coverage],
+            y=[0.01],
+            mode="markers",
+            name="99 % right",
             marker={"color": _AMBER, "size": 12, "symbol": "diamond"},
             hovertemplate=f"answering the surest {coverage:.1%} (from {probability:.1%} on), 99 % are right<extra></extra>",
-        )  # fmt: skip
+        )
     most = max(float(analysis.selective.risk[len(analysis.selective.risk) // 20 :].max()), 0.012)
     figure.update_layout(
         title_text="Risk and coverage",
@@ -262,13 +290,17 @@ def latency(profile: Profile) -> go.Figure:
         y=[f"{STAGES[stage.name]}, {stage.median:.2f} ms " for stage in stages],
         orientation="h",
         error_x={
-            "type": "data", "symmetric": False, "thickness": 1.5, "width": 4, "color": _GRAY,
+            "type": "data",
+            "symmetric": False,
+            "thickness": 1.5,
+            "width": 4,
+            "color": _GRAY,
             "array": [stage.high - stage.median for stage in stages],
             "arrayminus": [stage.median - stage.low for stage in stages],
         },
         marker={"color": _INK, "line": {"width": 0}},
         hovertemplate="%{y}<extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_layout(
         title_text="One frame of 640 × 480 pixels",
         xaxis={"title": {"text": "milliseconds of one processor thread"}, "rangemode": "tozero"},

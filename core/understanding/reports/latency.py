@@ -1,4 +1,4 @@
-"""A reader in, where the time of reading one camera frame goes out, stage by stage, measured here and now."""
+"""Measures where the time of reading one camera frame goes, stage by stage, on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An analysis in, what its figures and charts say out, in a few sentences: the same on the page and in the report.
+"""Sentences on what the figures and charts of an analysis say, for the page and for the report.
 
 Their only markup is **bold** and [words](address), which Markdown and the report both know.
 """
@@ -20,11 +20,11 @@ HOW_TO_READ: Final = (
     "The small figures are how many there are. Whiskers are 95 % intervals (Wilson 1927): where they overlap, the difference may be chance. "
     f"Groups of fewer than {FEW} are gray."
 )
-KINDS_SAID: Final = (
+ABOUT_PARTS: Final = (
     "**clean**: ink as it was written. **camera-like**: light, blur, noise and other effects by chance. **one effect**: one of "
     "them alone. **nothing there**: no number."
 )
-EFFECTS_SAID: Final = (
+ABOUT_EFFECTS: Final = (
     "Each canvas has one effect alone, so that what it costs is its own: **weak** is up to half of the strongest that the generator makes, "
     "**strong** above. Marks, inversion and edge are there or not. The dotted line is what clean canvases reach, the band its 95 % interval: "
     "where a whisker and the band overlap, the difference may be chance, and of so many whiskers one or two miss it by chance, too."
@@ -41,7 +41,7 @@ _NAMED: Final = {
     "together": "{} effects at once",
     "effect": "{}",
 }
-FINDINGS_SAID: Final = (
+ABOUT_FINDINGS: Final = (
     "Only what chance hardly explains: the worst group of each kind against all others of its kind, and each effect against clean canvases, where "
     "the 95 % intervals do not overlap."
 )
@@ -64,13 +64,37 @@ def figures(analysis: Analysis) -> list[Figure]:
     coverage, _ = analysis.selective.at(0.01)
     error = analysis.character_error_rate
     return [
-        Figure("Numbers read whole", f"{analysis.numbers.share:.1%}", "Exact match: every digit right, none too many, none missed."),
-        Figure("Digits read right", f"{analysis.digits.share:.2%}", "The reading is laid along the number with the fewest errors."),
-        Figure("Errors per digit", "–" if error is None else f"{error:.2%}", "Character error rate: edit distance over the digits written (Levenshtein 1966), digits read where none is included."),
-        Figure("Nothing there", f"{nothing.share:.1%}", "How many canvases with letters, scribbles, stains or blank paper were read as nothing."),
-        Figure("Calibration error", f"{analysis.calibration_error['after']:.1%}", "By how much its probabilities are off, on average (ECE), after calibration."),
-        Figure("Coverage at 99 %", f"{coverage:.0%}", "How many pictures it could answer if no more than one answer in a hundred may be wrong."),
-    ]  # fmt: skip
+        Figure(
+            "Numbers read whole",
+            f"{analysis.numbers.share:.1%}",
+            "Exact match: every digit right, none too many, none missed.",
+        ),
+        Figure(
+            "Digits read right",
+            f"{analysis.digits.share:.2%}",
+            "The reading is laid along the number with the fewest errors.",
+        ),
+        Figure(
+            "Errors per digit",
+            "–" if error is None else f"{error:.2%}",
+            "Character error rate: edit distance over the digits written (Levenshtein 1966), digits read where none is included.",
+        ),
+        Figure(
+            "Nothing there",
+            f"{nothing.share:.1%}",
+            "How many canvases with letters, scribbles, stains or blank paper were read as nothing.",
+        ),
+        Figure(
+            "Calibration error",
+            f"{analysis.calibration_error['after']:.1%}",
+            "By how much its probabilities are off, on average (ECE), after calibration.",
+        ),
+        Figure(
+            "Coverage at 99 %",
+            f"{coverage:.0%}",
+            "How many pictures it could answer if no more than one answer in a hundred may be wrong.",
+        ),
+    ]
 
 
 def findings(analysis: Analysis) -> list[str]:

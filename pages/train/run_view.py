@@ -1,4 +1,4 @@
-"""A training's folder in; on the page: how far it is, its curves, and the same few canvases as they were read round by round."""
+"""The view of a run while it learns: how far it is, its curves, and the same few canvases as they were read round by round."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from pages.common import layout
 from pages.train.live_chart import live_chart
 
 
-def show_training(folder: Path, *, key: str, alive: bool) -> None:
-    """Everything of one training, as its files say it at this moment; time is left to one that is `alive`."""
+def show_run(folder: Path, *, key: str, alive: bool) -> None:
+    """Everything of one run, as its files say it at this moment; time is left to one that is `alive`."""
     now = progress(folder)
     if now.settings is None or not now.step:
         st.caption(
