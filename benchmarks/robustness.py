@@ -18,7 +18,6 @@ import torch
 from tyro.conf import DisallowNone, arg
 
 from benchmarks.bench import Benchmark
-from core import vocab
 from core.commands.arguments import OptionalPath, Switch
 from core.data.mnist import Digits, load_mnist
 from core.data.scenes.frame import CONDITIONS, EMPTY_KINDS, Frame, make_empty, make_frame
@@ -167,7 +166,7 @@ def _read_at(reader: Reader, gray: np.ndarray, corners: np.ndarray) -> str:
     with torch.inference_mode():
         seen = strip(torch.from_numpy(picture)[None, None], torch.tensor([extents], dtype=torch.float32))
         tokens = reader.model.read(seen).tokens[0].tolist()
-    return "".join(str(token) for token in tokens if token != vocab.EOS)
+    return reader.model.vocabulary.decode(tokens)
 
 
 def _row(outcomes: Iterable[Outcome], name: str) -> str:

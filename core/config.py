@@ -6,7 +6,10 @@ import difflib
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+DIGITS = "0123456789"
+"""What every vocabulary begins with, so that the token of a digit is the digit."""
 
 from core.errors import PlainError
 from core.structured import StructureError, decoded, read_json
@@ -29,8 +32,10 @@ Model = TypeVar("Model", bound=Settings)
 
 
 class CanvasSettings(Settings):
-    """The synthetic pictures: how large, how many digits, how hard."""
+    """The synthetic pictures: what is written, how large, how many digits, how hard."""
 
+    symbols: str = DIGITS
+    """What can be written and read: the ten digits, and behind them any signs and letters; of those each place may show one."""
     height: int = Field(32, ge=16, le=128)
     """Height of a canvas in pixels."""
     width: int = Field(160, ge=16, le=1024)
@@ -73,6 +78,22 @@ class CanvasSettings(Settings):
     def wants_hands(self) -> bool:
         """Whether there is anything on them that `core.data.hands` has."""
         return max(self.hands_share, self.faces_share, self.whole_share, self.rows_share) > 0
+
+    @field_validator("symbols")
+    @classmethod
+    def _digits_first(cls, symbols: str) -> str:
+        if not symbols.startswith(DIGITS):
+            raise ValueError(f"symbols ({symbols!r}) must begin with the digits; try {DIGITS + symbols!r}")
+        odd = [
+            symbol
+            for place, symbol in enumerate(symbols)
+            if symbol in symbols[:place] or not "!" <= symbol <= "~"
+        ]
+        if odd:
+            raise ValueError(
+                f"symbols ({symbols!r}) names {odd[0]!r} twice, or it cannot be printed in ASCII; leave it out"
+            )
+        return symbols
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

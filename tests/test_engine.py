@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from core import __main__ as command_line
-from core import vocab
 from core.commands import evaluate as evaluate_command
 from core.commands.train import train
 from core.config import CanvasSettings, ModelSettings, RunSettings, TrainingSettings
@@ -31,6 +30,9 @@ from core.training.engine import BEST, Epoch, Step, TrainingDiverged, fit, losse
 from core.training.lab import STATE
 from core.training.metrics import read_canvases
 from core.training.store.recording import LOG
+from core.vocab import Vocabulary
+
+VOCABULARY = Vocabulary()
 
 RUN = RunSettings(
     canvas=CanvasSettings(height=16, width=32, max_digits=2),
@@ -518,9 +520,11 @@ def mass_in_boxes(model: Any, batch: Any) -> Tensor:
 
 
 def looked(model: Any, batch: Any) -> Any:
-    tokens = vocab.targets(batch.labels, batch.lengths)
+    tokens = VOCABULARY.targets(batch.labels, batch.lengths)
     with torch.no_grad():
-        return model(strip(batch.pictures, batch.extents), vocab.decoder_inputs(tokens), with_weights=True)
+        return model(
+            strip(batch.pictures, batch.extents), VOCABULARY.decoder_inputs(tokens), with_weights=True
+        )
 
 
 @pytest.mark.parametrize(("term", "pulls"), [("alignment", True), ("reading", False)])

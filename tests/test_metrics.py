@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import vocab
 from core.config import CanvasSettings, ModelSettings, RunSettings
 from core.data.canvases.tiles import Tiles
 from core.data.mnist import Digits, Mnist
@@ -22,17 +21,24 @@ from core.training.metrics import (
     read_digits,
     score,
 )
+from core.vocab import Vocabulary
+
+VOCABULARY = Vocabulary()
 
 
 def readings(pairs: list[tuple[str, str]], probability: float = 0.9) -> Readings:
     """(read, true) strings, each token read with this probability and the rest spread over the others."""
     longest = max(len(text) for text, _ in pairs) + 1
-    tokens = torch.full((len(pairs), longest), vocab.PAD)
+    tokens = torch.full((len(pairs), longest), VOCABULARY.pad)
     for row, (text, _) in enumerate(pairs):
-        tokens[row, : len(text) + 1] = torch.tensor([*map(int, text), vocab.EOS])
-    shares = torch.full((len(pairs), longest, vocab.OUTPUTS), (1 - probability) / (vocab.OUTPUTS - 1))
-    shares.scatter_(2, tokens.clamp(max=vocab.EOS)[..., None], probability)
-    return Readings([text for text, _ in pairs], [true for _, true in pairs], shares.log(), tokens)
+        tokens[row, : len(text) + 1] = torch.tensor([*map(int, text), VOCABULARY.eos])
+    shares = torch.full(
+        (len(pairs), longest, VOCABULARY.outputs), (1 - probability) / (VOCABULARY.outputs - 1)
+    )
+    shares.scatter_(2, tokens.clamp(max=VOCABULARY.eos)[..., None], probability)
+    return Readings(
+        VOCABULARY, [text for text, _ in pairs], [true for _, true in pairs], shares.log(), tokens
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,18 +113,18 @@ def over_confident(sharpness: float) -> Readings:
     """Strings of one digit, whose logits are `sharpness` times those that would be true."""
     generator = torch.Generator().manual_seed(0)
     count = 3000
-    honest = torch.randn(count, 2, vocab.OUTPUTS, generator=generator) * 1.5
+    honest = torch.randn(count, 2, VOCABULARY.outputs, generator=generator) * 1.5
     honest[:, 1] = -20
-    honest[:, 1, vocab.EOS] = 20
-    honest[:, 0, vocab.EOS] = -20
+    honest[:, 1, VOCABULARY.eos] = 20
+    honest[:, 0, VOCABULARY.eos] = -20
     truths = torch.multinomial(honest[:, 0].softmax(-1), 1, generator=generator)[:, 0]
     read = honest[:, 0].argmax(-1)
-    tokens = torch.stack([read, torch.full_like(read, vocab.EOS)], 1)
+    tokens = torch.stack([read, torch.full_like(read, VOCABULARY.eos)], 1)
 
     def texts(digits: Tensor) -> list[str]:
         return [str(digit) for digit in digits.tolist()]
 
-    return Readings(texts(read), texts(truths), sharpness * honest, tokens)
+    return Readings(VOCABULARY, texts(read), texts(truths), sharpness * honest, tokens)
 
 
 @pytest.mark.parametrize("sharpness", [3.0, 0.5])
@@ -149,7 +155,7 @@ def test_canvases_are_read_in_evaluation_mode_and_the_model_is_left_as_it_was(ti
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     assert len(first.texts) == len(first.truths) == len(first.logits) == len(first.tokens) == 260
     assert first.texts == again.texts and torch.equal(first.tokens, again.tokens)
-    assert first.texts == [vocab.text(row) for row in first.tokens.tolist()]
+    assert first.texts == [VOCABULARY.decode(row) for row in first.tokens.tolist()]
     assert {len(truth) for truth in first.truths} == {0, 1}
     assert len(set(first.truths[:250])) == 11
     assert first.truths != read_canvases(model, tiles, CANVAS, 260, seed=4).truths

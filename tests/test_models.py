@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import vocab
 from core.config import PRESETS, CanvasSettings, ModelSettings, RunSettings, TrainingSettings
 from core.data.canvases.canvas import make_canvases
 from core.data.canvases.tiles import Tiles
@@ -19,6 +18,9 @@ from core.model.digit_vit import DigitViT
 from core.model.encoder import Encoder
 from core.model.number_transformer import NumberTransformer
 from core.training.engine import losses
+from core.vocab import Vocabulary
+
+VOCABULARY = Vocabulary()
 
 CANVAS = CanvasSettings(height=16, width=32, max_digits=4)
 MODEL = ModelSettings(dim=16, heads=2, encoder_layers=2, decoder_layers=2, stem_width=4, stem_depth=1)
@@ -51,10 +53,10 @@ def talkative() -> NumberTransformer:
     """A model that reads strings of several lengths, whatever its first weights are."""
     model = loud(number_model())
     for _ in range(400):
-        lengths = {len(vocab.text(row)) for row in model.read(strips(40)).tokens.tolist()}
+        lengths = {len(VOCABULARY.decode(row)) for row in model.read(strips(40)).tokens.tolist()}
         if len(lengths) >= 3:
             return model
-        model.classify.bias.data[vocab.EOS] += 0.05
+        model.classify.bias.data[VOCABULARY.eos] += 0.05
     raise AssertionError("no bias towards the end gives several lengths")
 
 
@@ -67,8 +69,8 @@ def no_gradients(request: pytest.FixtureRequest) -> Iterator[None]:
 def test_reading_with_a_cache_equals_the_full_pass_over_what_was_read(talkative: NumberTransformer) -> None:
     pictures = strips(40)
     read = talkative.read(pictures, with_weights=True)
-    full = talkative(pictures, vocab.decoder_inputs(read.tokens), with_weights=True)
-    own = read.tokens != vocab.PAD
+    full = talkative(pictures, VOCABULARY.decoder_inputs(read.tokens), with_weights=True)
+    own = read.tokens != VOCABULARY.pad
     assert torch.allclose(read.logits[own], full.logits[own], atol=1e-4)
     assert read.boxes is not None and full.boxes is not None
     assert torch.allclose(read.boxes[own], full.boxes[own], atol=1e-5)
@@ -81,7 +83,7 @@ def test_reading_with_a_cache_equals_the_full_pass_over_what_was_read(talkative:
 
 def test_greedy_reading_takes_the_likeliest_token_at_each_step(talkative: NumberTransformer) -> None:
     read = talkative.read(strips(40))
-    free = (read.tokens != vocab.PAD) & (torch.arange(read.tokens.shape[1]) < 4)
+    free = (read.tokens != VOCABULARY.pad) & (torch.arange(read.tokens.shape[1]) < 4)
     assert torch.equal(read.logits.argmax(-1)[free], read.tokens[free])
 
 
@@ -120,7 +122,7 @@ def test_a_batch_is_read_as_its_strips_would_be_alone(talkative: NumberTransform
         alone = talkative.read(strips(12)[index : index + 1])
         steps = alone.tokens.shape[1]
         assert alone.tokens[0].tolist() == together.tokens[index, :steps].tolist()
-        assert (together.tokens[index, steps:] == vocab.PAD).all()
+        assert (together.tokens[index, steps:] == VOCABULARY.pad).all()
         assert torch.allclose(alone.logits[0], together.logits[index, :steps], atol=1e-4)
 
 
@@ -141,24 +143,24 @@ def test_attention_of_every_layer_and_head_is_returned_with_its_own_shape(
 
 def test_a_model_that_never_stops_is_stopped_with_an_honest_probability() -> None:
     model = number_model()
-    model.classify.bias[vocab.EOS] -= 20
+    model.classify.bias[VOCABULARY.eos] -= 20
     read = model.read(strips())
-    assert read.tokens.shape == (5, 5) and (read.tokens[:, -1] == vocab.EOS).all()
-    assert (read.tokens[:, :-1] < vocab.EOS).all()
-    assert (read.logits.softmax(-1)[:, -1, vocab.EOS] < 1e-5).all()
+    assert read.tokens.shape == (5, 5) and (read.tokens[:, -1] == VOCABULARY.eos).all()
+    assert (read.tokens[:, :-1] < VOCABULARY.eos).all()
+    assert (read.logits.softmax(-1)[:, -1, VOCABULARY.eos] < 1e-5).all()
 
 
 def test_a_model_that_sees_nothing_stops_at_once() -> None:
     model = number_model()
-    model.classify.bias[vocab.EOS] += 20
-    assert model.read(strips()).tokens.tolist() == [[vocab.EOS]] * 5
+    model.classify.bias[VOCABULARY.eos] += 20
+    assert model.read(strips()).tokens.tolist() == [[VOCABULARY.eos]] * 5
 
 
 def test_a_token_depends_on_those_before_it_and_on_none_behind() -> None:
     model = loud(number_model())
-    tokens = torch.tensor([[vocab.SOS, 1, 2, 3]])
+    tokens = torch.tensor([[VOCABULARY.sos, 1, 2, 3]])
     first = model(strips(1), tokens).logits
-    other = model(strips(1), torch.tensor([[vocab.SOS, 1, 7, 3]])).logits
+    other = model(strips(1), torch.tensor([[VOCABULARY.sos, 1, 7, 3]])).logits
     assert torch.allclose(first[:, :2], other[:, :2], atol=1e-6)
     assert not torch.allclose(first[:, 2:], other[:, 2:], atol=1e-3)
     assert not torch.allclose(first, model(strips(2)[1:], tokens).logits, atol=1e-3)
@@ -174,7 +176,7 @@ def test_boxes_are_shares_with_left_before_right() -> None:
 def test_the_digit_model_answers_in_one_step_and_shows_where_its_summary_looked() -> None:
     model = digit_model()
     output = model.read(strips(), with_weights=True)
-    assert output.logits.shape == (5, 1, vocab.OUTPUTS) and output.boxes is None
+    assert output.logits.shape == (5, 1, VOCABULARY.outputs) and output.boxes is None
     assert torch.equal(output.tokens, output.logits.argmax(-1))
     assert [weights.shape for weights in output.attentions.encoder] == [(5, 2, 9, 9)] * 2
     for cross, encoder in zip(output.attentions.cross, output.attentions.encoder, strict=True):
@@ -235,7 +237,7 @@ def test_depth_width_and_ratio_cost_what_they_should() -> None:
 
 
 def test_dropout_acts_in_training_only() -> None:
-    tokens = torch.full((2, 1), vocab.SOS)
+    tokens = torch.full((2, 1), VOCABULARY.sos)
     model = number_model(dropout=0.4)
     assert torch.equal(model(strips(2), tokens).logits, model(strips(2), tokens).logits)
     model.train()
@@ -280,7 +282,7 @@ def test_a_model_can_learn_one_batch_by_heart(kind: str, tiles: Tiles) -> None:
         "".join(map(str, row[:length]))
         for row, length in zip(batch.labels.tolist(), batch.lengths, strict=True)
     ]
-    assert [vocab.text(row) for row in read.tolist()] == truths
+    assert [VOCABULARY.decode(row) for row in read.tolist()] == truths
 
 
 def test_nothing_is_borrowed_from_torchs_own_transformers(root: Path) -> None:
@@ -307,7 +309,7 @@ def test_folding_the_norms_changes_no_answer(stem: Literal["conv", "patch"]) -> 
 
 def test_in_mixed_precision_the_answers_and_the_attention_keep_their_full_precision() -> None:
     model = number_model()
-    strips, tokens = torch.rand(2, 1, 16, 32), torch.full((2, 1), vocab.SOS)
+    strips, tokens = torch.rand(2, 1, 16, 32), torch.full((2, 1), VOCABULARY.sos)
     with torch.autocast("cpu", torch.bfloat16):
         mixed = model(strips, tokens, with_weights=True)
     full = model(strips, tokens, with_weights=True)

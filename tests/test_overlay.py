@@ -19,7 +19,9 @@ BOXES = ((5.0, 10.0, 25.0, 50.0), (40.0, 10.0, 70.0, 50.0))
 
 
 def reading() -> Reading:
-    digits = tuple(DigitReading(value, 0.9, (), box) for value, box in zip((4, 7), BOXES, strict=True))
+    digits = tuple(
+        DigitReading(value, str(value), 0.9, (), box) for value, box in zip((4, 7), BOXES, strict=True)
+    )
     strip = np.zeros((16, 32), np.float32)
     strip[4:8, 4:8] = 1
     return Reading("47", 0.8, digits, strip, Placement(0.0, 0.0, 1.0), None, (90, 60), None, {})
@@ -99,7 +101,9 @@ def tilted(angle: float = 0.2) -> Reading:
     strip[4:12, 2:30] = 1
     outlines = [placement.outline(box) for box in ON_STRIP]
     boxes = [(*outline.min(0).tolist(), *outline.max(0).tolist()) for outline in outlines]
-    digits = tuple(DigitReading(value, 0.9, (), box) for value, box in zip((4, 7), boxes, strict=True))
+    digits = tuple(
+        DigitReading(value, str(value), 0.9, (), box) for value, box in zip((4, 7), boxes, strict=True)
+    )
     around = (boxes[0][0], boxes[0][1], boxes[1][2], boxes[1][3])
     return Reading("47", 0.8, digits, strip, placement, around, (640, 480), None, {})
 

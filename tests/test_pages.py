@@ -28,7 +28,7 @@ from tests.drawings import draw
 
 @dataclass(frozen=True)
 class Digit:
-    value: int
+    symbol: str
     probability: float
 
 
@@ -102,15 +102,15 @@ def test_what_is_no_probability_is_refused(nonsense: float) -> None:
 
 
 def test_every_digit_of_a_reading_has_the_colour_of_its_position_and_its_own_probability() -> None:
-    html = reading_html(Reading("407", 0.82, (Digit(4, 0.99), Digit(0, 0.9), Digit(7, 0.92))))
-    for position, (value, sure) in enumerate([(4, "99.0%"), (0, "90%"), (7, "92%")]):
-        assert f'--ink:{position_colour(position)}"><b>{value}</b>' in html
+    html = reading_html(Reading("407", 0.82, (Digit("4", 0.99), Digit("0", 0.9), Digit("7", 0.92))))
+    for position, (symbol, sure) in enumerate([("4", "99.0%"), ("0", "90%"), ("7", "92%")]):
+        assert f'--ink:{position_colour(position)}"><b>{symbol}</b>' in html
         assert f"<small>{sure}</small>" in html
     assert "82%" in html and "of the whole number" in html and "read as 407" in html
 
 
 def test_of_a_single_digit_there_is_no_whole_number_to_be_sure_of() -> None:
-    assert "whole" not in reading_html(Reading("4", 0.82, (Digit(4, 0.82),)))
+    assert "whole" not in reading_html(Reading("4", 0.82, (Digit("4", 0.82),)))
 
 
 def test_a_reading_without_digits_says_that_there_is_no_number() -> None:
@@ -136,7 +136,7 @@ def test_a_chart_keeps_what_its_figure_says_and_takes_the_rest_from_the_app(
 def number(*digits: tuple[int, float, list[tuple[str, float]]], sure: float = 0.9) -> core_reading.Reading:
     """A reading that the certainty chart is to show."""
     found = tuple(
-        core_reading.DigitReading(value, p, tuple(others), (0.0, 0.0, 1.0, 1.0))
+        core_reading.DigitReading(value, str(value), p, tuple(others), (0.0, 0.0, 1.0, 1.0))
         for value, p, others in digits
     )
     text = "".join(str(digit.value) for digit in found)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from core import vocab
 from core.config import CanvasSettings, ModelSettings, RunSettings
 from core.model.attention import Attention
 from core.model.checkpoint import Checkpoint, build
@@ -15,8 +14,11 @@ from core.model.encoder import EncoderLayer
 from core.model.number_transformer import NumberTransformer
 from core.reading import Reader, Reading
 from core.understanding.walkthrough import Walk, as_npz, attention_step, source, stem_reach, walk
+from core.vocab import Vocabulary
 from tests.conftest import ROOT
 from tests.drawings import draw
+
+VOCABULARY = Vocabulary()
 
 Walked = tuple[Reader, Reading, Walk]
 
@@ -48,7 +50,7 @@ def test_it_ends_in_the_digits_and_probabilities_of_the_reading(either: Walked) 
     for answer, digit in zip(way.answers, reading.digits, strict=False):
         assert answer.token == digit.value
         assert answer.probability == pytest.approx(digit.probability, abs=1e-6)
-        others = {name: float(answer.probabilities[place]) for place, name in enumerate(vocab.NAMES)}
+        others = {name: float(answer.probabilities[place]) for place, name in enumerate(VOCABULARY.names)}
         assert {name: others[name] for name, _ in digit.runners_up} == pytest.approx(dict(digit.runners_up))
 
 
@@ -125,7 +127,7 @@ def test_the_memory_is_what_the_decoder_reads_the_digits_from(number: Walked) ->
     reader, _, way = number
     model = reader.model
     assert isinstance(model, NumberTransformer)
-    fed = torch.tensor([[vocab.SOS, *(answer.token for answer in way.answers[:-1])]])
+    fed = torch.tensor([[VOCABULARY.sos, *(answer.token for answer in way.answers[:-1])]])
     with torch.inference_mode():
         states, _, back, cross = model.decoder(fed, model.decoder.look_at(way.memory), with_weights=True)
         logits = model.classify(states)[0]

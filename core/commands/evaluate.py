@@ -111,7 +111,7 @@ def evaluate(checkpoint: Checkpoint, mnist: Mnist, count: int, *, split: str = "
     The checkpoint's own lengths, each as likely as the others, and its own size of canvas are used.
     """
     digits = _digits(mnist, split)
-    tiles = make_tiles(digits, unseen=True)
+    tiles = make_tiles(digits, symbols=checkpoint.settings.canvas.symbols, unseen=True)
     canvas = checkpoint.settings.canvas
     calibration = checkpoint.calibration
     results: dict[str, Scores] = {}

@@ -109,7 +109,7 @@ def _as_text(path: Path, page: Page, readings: list[Reading]) -> str:
     """A line for each number."""
     lines = []
     for reading in readings:
-        digits = "  ".join(f"{digit.value} {digit.probability:.1%}" for digit in reading.digits)
+        digits = "  ".join(f"{digit.symbol} {digit.probability:.1%}" for digit in reading.digits)
         lines.append(f"{_name(path, page)}: {reading.text}  ({reading.probability:.1%})  {digits}")
     return "\n".join(lines) or f"{_name(path, page)}: no number here"
 

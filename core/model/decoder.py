@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from core import vocab
 from core.config import ModelSettings
 from core.model.attention import Attention, FeedForward, KeysValues, sincos_positions
 
@@ -58,9 +57,9 @@ class DecoderLayer(nn.Module):
 class Decoder(nn.Module):
     """Token and position embeddings and layers."""
 
-    def __init__(self, settings: ModelSettings, longest: int) -> None:
+    def __init__(self, settings: ModelSettings, longest: int, tokens: int) -> None:
         super().__init__()
-        self.tokens = nn.Embedding(vocab.INPUTS, settings.dim)
+        self.tokens = nn.Embedding(tokens, settings.dim)
         if settings.positions == "learned":
             self.positions = nn.Parameter(0.02 * torch.randn(longest + 1, settings.dim))
         else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from core import vocab
 from core.config import CanvasSettings, ModelSettings
 from core.model.encoder import Encoder
 from core.model.output import Attentions, Output
+from core.vocab import Vocabulary
 
 
 class DigitViT(nn.Module):
@@ -19,8 +19,9 @@ class DigitViT(nn.Module):
 
     def __init__(self, settings: ModelSettings, canvas: CanvasSettings) -> None:
         super().__init__()
+        self.vocabulary = Vocabulary(canvas.symbols)
         self.encoder = Encoder(settings, canvas.height, canvas.width, summary=True)
-        self.classify = nn.Linear(settings.dim, vocab.OUTPUTS)
+        self.classify = nn.Linear(settings.dim, self.vocabulary.outputs)
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from core import vocab
 from core.config import CanvasSettings, ModelSettings
 from core.model.decoder import Decoder
 from core.model.encoder import Encoder
 from core.model.output import Attentions, Output
+from core.vocab import Vocabulary
 
 
 class NumberTransformer(nn.Module):
@@ -22,10 +22,11 @@ class NumberTransformer(nn.Module):
 
     def __init__(self, settings: ModelSettings, canvas: CanvasSettings) -> None:
         super().__init__()
+        self.vocabulary = Vocabulary(canvas.symbols)
         self.longest = canvas.max_digits
         self.encoder = Encoder(settings, canvas.height, canvas.width)
-        self.decoder = Decoder(settings, self.longest)
-        self.classify = nn.Linear(settings.dim, vocab.OUTPUTS)
+        self.decoder = Decoder(settings, self.longest, self.vocabulary.inputs)
+        self.classify = nn.Linear(settings.dim, self.vocabulary.outputs)
         self.locate = nn.Linear(settings.dim, 4)
 
     @property
@@ -58,16 +59,18 @@ class NumberTransformer(nn.Module):
         """
         memory, encoder = self.encoder(strip, with_weights=with_weights)
         patches = self.decoder.look_at(memory)
-        token = torch.full((len(strip), 1), vocab.SOS, device=strip.device)
+        token = torch.full((len(strip), 1), self.vocabulary.sos, device=strip.device)
         ended = torch.zeros_like(token, dtype=torch.bool)
         cache = None
         states, tokens, self_rows, cross_rows = [], [], [], []
         for step in range(self.longest + 1):
             x, cache, decoder, cross = self.decoder(token, patches, cache, with_weights=with_weights)
             logits = self.classify(x)
-            token = logits.argmax(dim=-1) if step < self.longest else torch.full_like(token, vocab.EOS)
-            token = token.masked_fill(ended, vocab.PAD)
-            ended = ended | (token == vocab.EOS)
+            token = (
+                logits.argmax(dim=-1) if step < self.longest else torch.full_like(token, self.vocabulary.eos)
+            )
+            token = token.masked_fill(ended, self.vocabulary.pad)
+            ended = ended | (token == self.vocabulary.eos)
             states.append((x, logits))
             tokens.append(token)
             self_rows.append(decoder)

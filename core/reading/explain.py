@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from core import vocab
 from core.model.checkpoint import Model
 from core.model.number_transformer import NumberTransformer
 from core.model.output import Output
@@ -99,7 +98,7 @@ def gradient_weights(
     """
     with torch.enable_grad():
         if isinstance(model, NumberTransformer):
-            tokens = F.pad(digits[:, :-1], (1, 0), value=vocab.SOS)
+            tokens = F.pad(digits[:, :-1], (1, 0), value=model.vocabulary.sos)
             output: Output = model(strips.detach().requires_grad_(), tokens, with_weights=True)
             watched = [*output.attentions.encoder, output.attentions.cross[-1]]
         else:

@@ -15,7 +15,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from core import vocab
 from core.data.strip import Placement, fit, strip
 from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint
 from core.model.output import Attentions, Output
@@ -182,7 +181,7 @@ class Reader:
         digits, probability = self._digits(output, *place)
         placement, box, size = place
         return Reading(
-            text="".join(str(digit.value) for digit in digits),
+            text="".join(digit.symbol for digit in digits),
             probability=probability,
             digits=digits,
             strip=seen,
@@ -199,18 +198,25 @@ class Reader:
         """Each digit with its calibrated probability, and the probability of the whole."""
         probabilities: Float[Tensor, "q classes"] = (output.logits[0] / self.calibration).softmax(-1)
         tokens = output.tokens[0].tolist()
+        vocabulary = self.model.vocabulary
         digits = []
         whole = 1.0
         for step, token in enumerate(tokens):
             whole *= probabilities[step, token].item()
-            if token == vocab.EOS:
+            if token == vocabulary.eos:
                 break
             ranked = probabilities[step].argsort(descending=True).tolist()
             runners_up = tuple(
-                (vocab.NAMES[other], probabilities[step, other].item()) for other in ranked if other != token
+                (vocabulary.names[other], probabilities[step, other].item())
+                for other in ranked
+                if other != token
             )
             where = box if output.boxes is None else self._in_picture(output.boxes[0, step], placement, size)
-            digits.append(DigitReading(token, probabilities[step, token].item(), runners_up, where))
+            digits.append(
+                DigitReading(
+                    token, vocabulary.symbols[token], probabilities[step, token].item(), runners_up, where
+                )
+            )
         return tuple(digits), whole
 
     def _in_picture(self, shares: Float[Tensor, " 4"], placement: Placement, size: tuple[int, int]) -> Box:

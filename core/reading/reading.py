@@ -17,6 +17,9 @@ class DigitReading:
     """One digit of a reading."""
 
     value: int
+    """Its token: of a digit the digit itself."""
+    symbol: str
+    """As it is written."""
     probability: float
     """Calibrated, 0 to 1."""
     runners_up: tuple[tuple[str, float], ...]
@@ -81,6 +84,7 @@ class Reading:
             "digits": [
                 {
                     "value": digit.value,
+                    "symbol": digit.symbol,
                     "probability": digit.probability,
                     "runners_up": dict(digit.runners_up),
                     "box": list(digit.box),

@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from core import vocab
 from core.config import CanvasSettings, RunSettings, TrainingSettings, validated
 from core.data.canvases.canvas import Canvases, make_canvases
 from core.data.canvases.tiles import Finds, Tiles, make_tiles
@@ -110,8 +109,9 @@ def fit(
         progress = _load_state(folder / STATE, header, model, optimizers)
     elif start is not None:
         _begin_with(model, settings, start)
-    learn = make_tiles(mnist.split("train"), hands_of(settings.canvas, "train"))
-    check = make_tiles(mnist.split("validation"), hands_of(settings.canvas, "validation"))
+    symbols = settings.canvas.symbols
+    learn = make_tiles(mnist.split("train"), hands_of(settings.canvas, "train"), symbols=symbols)
+    check = make_tiles(mnist.split("validation"), hands_of(settings.canvas, "validation"), symbols=symbols)
     learn = replace(learn, finds=finds)
     started = time.perf_counter() - progress.seconds
 
@@ -216,18 +216,18 @@ def losses(model: Model, batch: Canvases, choices: TrainingSettings) -> dict[str
     """What there is to learn from a batch: the reading, and for the number model where it looks and where digits stand."""
     strips = strip(batch.pictures, batch.extents)
     if isinstance(model, DigitViT):
-        target = torch.where(batch.lengths > 0, batch.labels[:, 0], vocab.EOS)
+        target = torch.where(batch.lengths > 0, batch.labels[:, 0], model.vocabulary.eos)
         return {
             "reading": F.cross_entropy(
                 model(strips).logits[:, 0], target, label_smoothing=choices.label_smoothing
             )
         }
-    tokens = vocab.targets(batch.labels, batch.lengths)
-    output = model(strips, vocab.decoder_inputs(tokens), with_weights=True, encoder_weights=False)
+    tokens = model.vocabulary.targets(batch.labels, batch.lengths)
+    output = model(strips, model.vocabulary.decoder_inputs(tokens), with_weights=True, encoder_weights=False)
     reading = F.cross_entropy(
         output.logits.flatten(0, 1),
         tokens.flatten(),
-        ignore_index=vocab.PAD,
+        ignore_index=model.vocabulary.pad,
         label_smoothing=choices.label_smoothing,
     )
     size = torch.tensor([strips.shape[3], strips.shape[2]] * 2, dtype=torch.float32)

@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from core import vocab
 from core.config import CanvasSettings
 from core.data.canvases.canvas import make_canvases
 from core.data.canvases.tiles import SIDE, Tiles
 from core.data.mnist import Digits
 from core.data.strip import strip
 from core.model.checkpoint import Model
+from core.vocab import Vocabulary
 
 BINS = 15
 """Bins of the expected calibration error."""
@@ -28,6 +28,8 @@ BINS = 15
 class Readings:
     """Strings that were read, beside the true ones."""
 
+    vocabulary: Vocabulary
+    """What the tokens stand for."""
     texts: list[str]
     truths: list[str]
     logits: Float[Tensor, "n q classes"]
@@ -45,9 +47,7 @@ class Readings:
 
     def probabilities(self, calibration: float = 1.0) -> Float[Tensor, " n"]:
         """Probability of each whole string with its logits divided by `calibration`."""
-        logs = (self.logits / calibration).log_softmax(-1)
-        picked = logs.gather(-1, self.tokens.clamp(max=vocab.EOS)[..., None])[..., 0]
-        return vocab.sequence_probability(picked, self.tokens)
+        return self.vocabulary.sequence_probability(self.logits, self.tokens, calibration)
 
 
 @dataclass(frozen=True)
@@ -116,14 +116,14 @@ def _read(
     model: Model, strips: Float[Tensor, "b 1 h w"], truths: list[str], with_attention: bool
 ) -> Readings:
     output = model.read(strips, with_weights=with_attention)
-    texts = [vocab.text(row) for row in output.tokens.tolist()]
+    texts = [model.vocabulary.decode(row) for row in output.tokens.tolist()]
     attention = None
     if with_attention:
         weights = output.attentions.cross[-1].mean(1).unflatten(-1, model.grid)
         ends = torch.tensor([len(text) for text in texts])
         behind = torch.arange(weights.shape[1]) >= ends[:, None]
         attention = weights.masked_fill(behind[..., None, None], 0.0)
-    return Readings(texts, truths, output.logits, output.tokens, attention)
+    return Readings(model.vocabulary, texts, truths, output.logits, output.tokens, attention)
 
 
 def joined(parts: Sequence[Readings]) -> Readings:
@@ -136,10 +136,11 @@ def joined(parts: Sequence[Readings]) -> Readings:
 
     looked = [part.attention for part in parts if part.attention is not None]
     return Readings(
+        parts[0].vocabulary,
         [text for part in parts for text in part.texts],
         [truth for part in parts for truth in part.truths],
         together([part.logits for part in parts]),
-        together([part.tokens for part in parts], vocab.PAD),
+        together([part.tokens for part in parts], parts[0].vocabulary.pad),
         together(looked) if len(looked) == len(parts) else None,
     )
 

@@ -7,7 +7,7 @@ import json
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
@@ -52,10 +52,7 @@ MEANING: Final = {
 
 def canvases(tiles: Tiles, settings: CanvasSettings, count: int, seed: int) -> Canvases:
     """`count` canvases; the first of them are the same for any larger count. Raises `ValueError` as `batches`."""
-    made = list(batches(tiles, settings, count, seed))
-    return Canvases(
-        **{one.name: torch.cat([getattr(batch, one.name) for batch in made]) for one in fields(Canvases)}
-    )
+    return Canvases.together(list(batches(tiles, settings, count, seed)))
 
 
 def batches(tiles: Tiles, settings: CanvasSettings, count: int, seed: int) -> Iterator[Canvases]:
@@ -66,8 +63,7 @@ def batches(tiles: Tiles, settings: CanvasSettings, count: int, seed: int) -> It
         )
     for number, first in enumerate(range(0, count, _TOGETHER)):
         made = make_canvases(tiles, settings, _TOGETHER, _seed(seed, number))
-        some = min(_TOGETHER, count - first)
-        yield Canvases(**{one.name: getattr(made, one.name)[:some] for one in fields(Canvases)})
+        yield made.first(min(_TOGETHER, count - first))
 
 
 def _seed(seed: int, number: int) -> int:

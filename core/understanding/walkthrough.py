@@ -15,7 +15,6 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from core import vocab
 from core.data.strip import strip
 from core.model.attention import Attention
 from core.model.encoder import Encoder, EncoderLayer
@@ -96,11 +95,13 @@ class Answer:
     cross_attention: Float[Tensor, "layers heads patches"]
     """From this step to the patches. In the digit model, those of its summary token, which keeps a part to itself."""
     logits: Float[Tensor, " classes"]
-    """One for each of `vocab.NAMES`; any range."""
+    """One for each of `names`; any range."""
     probabilities: Float[Tensor, " classes"]
     """softmax(logits / calibration)."""
+    names: tuple[str, ...]
+    """What each class stands for: a symbol, or "end"."""
     token: int
-    """What is read: a digit, or `vocab.EOS`."""
+    """What is read: a place in `names`."""
     box: Float[Tensor, " 4"] | None
     """Left, top, right and bottom as shares of the strip; None from the digit model and for the end."""
     forced: bool
@@ -109,7 +110,12 @@ class Answer:
     @property
     def name(self) -> str:
         """The token as a person reads it: a digit or "end"."""
-        return vocab.NAMES[self.token]
+        return self.names[self.token]
+
+    @property
+    def is_end(self) -> bool:
+        """Whether the reading ends here, with no symbol."""
+        return self.token == len(self.names) - 1
 
     @property
     def probability(self) -> float:
@@ -151,7 +157,7 @@ class Walk:
     @property
     def text(self) -> str:
         """What is read."""
-        return vocab.text([answer.token for answer in self.answers])
+        return "".join(answer.name for answer in self.answers if not answer.is_end)
 
     def likeness(self, patch: int) -> Float[Tensor, "rows columns"]:
         """Cosine, -1 to 1, between the position vector of one patch and those of all."""
@@ -289,20 +295,21 @@ def attention_step(attention: Attention, x: Float[Tensor, "1 t d"]) -> Attention
 
 def _answers(reader: Reader, seen: Float[Tensor, "1 1 h w"]) -> tuple[Answer, ...]:
     """The model reads as it always does; what it returns is sorted by step."""
-    model = reader.model
+    model, vocabulary = reader.model, reader.model.vocabulary
     output = model.read(seen, with_weights=True)
     tokens = output.tokens[0].tolist()
     cross = torch.stack(output.attentions.cross)[:, 0]
     back = torch.stack(output.attentions.decoder)[:, 0] if output.attentions.decoder else None
     return tuple(
         Answer(
-            so_far=("start", *map(str, tokens[:step])) if back is not None else (),
+            so_far=("start", *vocabulary.decode(tokens[:step])) if back is not None else (),
             self_attention=back[:, :, step, : step + 1] if back is not None else None,
             cross_attention=cross[:, :, step],
             logits=output.logits[0, step],
             probabilities=(output.logits[0, step] / reader.calibration).softmax(-1),
+            names=vocabulary.names,
             token=token,
-            box=output.boxes[0, step] if output.boxes is not None and token < vocab.EOS else None,
+            box=output.boxes[0, step] if output.boxes is not None and token < vocabulary.eos else None,
             forced=isinstance(model, NumberTransformer) and step == model.longest,
         )
         for step, token in enumerate(tokens)

@@ -58,6 +58,8 @@ def _widget(key: str, name: str, field: FieldInfo) -> Any:
     common: dict[str, Any] = {"key": key, "help": field.description, "persist_state": "session"}
     if get_origin(field.annotation) is Literal:
         return st.selectbox(label, get_args(field.annotation), **common)
+    if field.annotation is str:
+        return st.text_input(label, **common)
     low, high = _bounds(field)
     if field.annotation is int:
         whole = [None if bound is None else int(bound) for bound in (low, high)]

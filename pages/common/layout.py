@@ -17,8 +17,8 @@ class Digit(Protocol):
     """What the big display needs to know of one digit of a reading."""
 
     @property
-    def value(self) -> int:
-        """0 to 9."""
+    def symbol(self) -> str:
+        """What is written."""
 
     @property
     def probability(self) -> float:
@@ -67,7 +67,7 @@ def reading_html(reading: Reading) -> str:
             f'<div class="reading-sure"><b>{sure}</b> sure</div></div>'
         )
     digits = "".join(
-        f'<span class="reading-digit" style="--ink:{position_colour(position)}"><b>{digit.value}</b>'
+        f'<span class="reading-digit" style="--ink:{position_colour(position)}"><b>{escape(digit.symbol)}</b>'
         f'<i><i style="width:{100 * digit.probability:.1f}%"></i></i><small>{percent(digit.probability)}</small></span>'
         for position, digit in enumerate(reading.digits)
     )

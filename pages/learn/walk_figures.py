@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from core import vocab
 from core.reading.palette import position_colour
 from core.understanding.walkthrough import Answer, Walk
 from pages.common.layout import percent
@@ -208,10 +207,10 @@ def shares_figure(way: Walk) -> go.Figure:
 def classes_figure(answer: Answer, position: int) -> go.Figure:
     """The probability of every class at one step; what is read, in the colour of its place in the number."""
     shares = answer.probabilities.numpy()
-    chosen = position_colour(position) if answer.token < vocab.EOS else GREY
+    chosen = position_colour(position) if not answer.is_end else GREY
     figure = go.Figure(
         go.Bar(
-            x=list(vocab.NAMES),
+            x=list(answer.names),
             y=shares,
             marker={
                 "color": [chosen if place == answer.token else GREY for place in range(len(shares))],
@@ -263,8 +262,7 @@ def calibration_figure(way: Walk) -> go.Figure:
         (f"after division by {way.calibration:.2f}", [answer.probability for answer in way.answers], 1.0),
     ):
         colours = [
-            position_colour(place) if answer.token < vocab.EOS else GREY
-            for place, answer in enumerate(way.answers)
+            position_colour(place) if not answer.is_end else GREY for place, answer in enumerate(way.answers)
         ]
         figure.add_bar(
             x=names,

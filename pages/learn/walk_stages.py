@@ -9,7 +9,6 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import vocab
 from core.reading import Reader
 from core.reading.palette import position_colour
 from core.understanding.walkthrough import Answer, Source, Walk, source, stem_reach
@@ -407,9 +406,9 @@ def _so_far(answer: Answer, step: int) -> str:
     ranked = np.argsort(-answer.probabilities.numpy())[:3].tolist()
     if answer.forced:
         ranked = [answer.token]
-    colour = position_colour(step) if answer.token < vocab.EOS else "inherit"
+    colour = position_colour(step) if not answer.is_end else "inherit"
     first, *others = (
-        f"{vocab.NAMES[place]} {percent(min(float(answer.probabilities[place]), 1.0))}" for place in ranked
+        f"{answer.names[place]} {percent(min(float(answer.probabilities[place]), 1.0))}" for place in ranked
     )
     return (
         f'<p class="walk-line">so far: {written or "<i>nothing</i>"} <span>→</span> next: '

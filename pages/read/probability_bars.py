@@ -71,4 +71,4 @@ def probability_figure(reading: Reading, candidates: int) -> go.Figure:
 
 def _candidates(digit: DigitReading) -> list[tuple[str, float]]:
     """The digit itself, then the others, likeliest first."""
-    return [(str(digit.value), digit.probability), *digit.runners_up]
+    return [(digit.symbol, digit.probability), *digit.runners_up]

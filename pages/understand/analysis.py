@@ -37,13 +37,15 @@ _ASKED: Final = "analysis-asked"  # in the session: what was to be analysed so f
 
 
 @st.cache_resource(show_spinner="Gathering digits …", max_entries=2)
-def _tiles(checksum: str, split: Split) -> Tiles:
-    return tiles_of(mnist.mnist(), split)
+def _tiles(checksum: str, split: Split, symbols: str) -> Tiles:
+    return tiles_of(mnist.mnist(), split, symbols)
 
 
 # Piece by piece, so that a visitor who leaves loses nothing, and the bar can move between them.
 @st.cache_resource(show_spinner=False, max_entries=120)
-def _read(checkpoint: tuple[str, float], piece: Piece, made_of: tuple[str, Split], _reader: Reader) -> Seen:
+def _read(
+    checkpoint: tuple[str, float], piece: Piece, made_of: tuple[str, Split, str], _reader: Reader
+) -> Seen:
     return read_piece(_as_checkpoint(_reader), _tiles(*made_of), piece)
 
 
@@ -51,7 +53,7 @@ def _read(checkpoint: tuple[str, float], piece: Piece, made_of: tuple[str, Split
 def _summarised(
     checkpoint: tuple[str, float],
     made: tuple[int, int],
-    made_of: tuple[str, Split],
+    made_of: tuple[str, Split, str],
     _parts: list[Seen],
     _calibration: float,
 ) -> Analysis:
@@ -69,7 +71,7 @@ def _as_checkpoint(reader: Reader) -> Checkpoint:
 
 def analysed(reader: Reader, checkpoint: tuple[str, float], count: int, split: Split, seed: int) -> Analysis:
     """What this checkpoint does on so many canvases; only the first time takes long."""
-    made_of = (mnist.mnist().checksum, split)
+    made_of = (mnist.mnist().checksum, split, reader.settings.canvas.symbols)
     pieces = plan(count, seed)
     bar, begun = st.empty(), perf_counter()
     _tiles(*made_of)  # here, where its spinner is seen

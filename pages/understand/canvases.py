@@ -35,31 +35,31 @@ _LEFT_OUT: Final = ("found_share",)
 
 # What is cached here is shared by all visitors: nobody changes it.
 @st.cache_resource(show_spinner="Cutting out digits, and drawing what is none …", max_entries=2)
-def stock(checksum: str) -> Tiles:
+def stock(checksum: str, symbols: str) -> Tiles:
     """The digits that canvases are made of."""
     limit_threads(1)
-    return make_tiles(digits.mnist().split("train"))
+    return make_tiles(digits.mnist().split("train"), symbols=symbols)
 
 
 @st.cache_resource(show_spinner=False, max_entries=40)
 def canvases_of(settings: CanvasSettings, seed: int, checksum: str) -> Canvases:
     """The canvases that the page shows."""
-    return generator.canvases(stock(checksum), settings, _SHOWN, seed)
+    return generator.canvases(stock(checksum, settings.symbols), settings, _SHOWN, seed)
 
 
 @st.cache_resource(show_spinner=False, max_entries=40)
 def one_by_one(settings: CanvasSettings, seed: int, strength: float, checksum: str) -> list[generator.Effect]:
     """One canvas under each effect alone."""
-    return generator.one_by_one(stock(checksum), settings, seed, strength)
+    return generator.one_by_one(stock(checksum, settings.symbols), settings, seed, strength)
 
 
 @st.cache_resource(show_spinner="Making canvases, and counting …", max_entries=40)
 def measured(settings: CanvasSettings, seed: int, checksum: str) -> tuple[generator.Produced, str]:
     """What came of many canvases, and when they were made."""
     limit_threads(1)
-    return generator.produced(stock(checksum), settings, generator.enough(settings), seed), strftime(
-        "%H:%M:%S"
-    )
+    return generator.produced(
+        stock(checksum, settings.symbols), settings, generator.enough(settings), seed
+    ), strftime("%H:%M:%S")
 
 
 def preset(name: str) -> CanvasSettings:
@@ -301,7 +301,7 @@ def offer_files(settings: CanvasSettings, seed: int) -> None:
         )
         st.download_button(
             "PNG + labels (ZIP)",
-            partial(generator.as_zip, stock(mnist.checksum), settings, count, seed, source),
+            partial(generator.as_zip, stock(mnist.checksum, settings.symbols), settings, count, seed, source),
             f"canvases-{seed}.zip",
             "application/zip",
             icon=":material/download:",
@@ -320,7 +320,7 @@ seed = ask_seed()
 pictures = st.container()  # above the form: on a phone the form is long
 settings = ask()
 if settings is not None:
-    stock(digits.mnist().checksum)  # here, where its spinner can be seen
+    stock(digits.mnist().checksum, settings.symbols)  # here, where its spinner can be seen
     made = canvases_of(settings, seed, digits.mnist().checksum)
     written = made.texts
     chosen = st.session_state.get(_CHOSEN, 0)

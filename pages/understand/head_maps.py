@@ -7,6 +7,7 @@ import io
 import json
 from base64 import b64encode
 from collections.abc import Callable
+from html import escape
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -159,7 +160,7 @@ def show_patch(reader: Reader, reading: Reading, patch: Patch, *, key: str) -> N
     if reading.digits:
         shares = digits_look_at(attention, patch)[-1].mean(0)
         words = " &ensp; ".join(
-            f'<b style="color:{position_colour(place)}">{digit.value}</b> {percent(float(share))}'
+            f'<b style="color:{position_colour(place)}">{escape(digit.symbol)}</b> {percent(float(share))}'
             for place, (digit, share) in enumerate(zip(reading.digits, shares, strict=True))
         )
         st.html(f"Share of each digit's look that went to this patch, in the last layer: {words}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from html import escape
 from time import perf_counter
 from typing import Final, Literal
 
@@ -110,7 +111,7 @@ def _board(reader: Reader, reading: Reading, answer: Answer) -> None:
         )
         for place, digit in enumerate(reading.digits):
             st.button(
-                f"The whole {digit.value}",
+                f"The whole {digit.symbol}",
                 key=f"what-if-digit-{place}",
                 icon=":material/select_all:",
                 on_click=_mark,
@@ -248,7 +249,7 @@ def _odds(reading: Reading, answer: Answer) -> str:
             for name, share in (("before", digit.probability), ("after", now))
         )
         rows.append(
-            f'<b style="--ink:{position_colour(place)}">{digit.value}</b><div style="--ink:{position_colour(place)}">{bars}</div>'
+            f'<b style="--ink:{position_colour(place)}">{escape(digit.symbol)}</b><div style="--ink:{position_colour(place)}">{bars}</div>'
         )
     return f'<div class="odds">{"".join(rows)}</div>{assets.style("what_if.css")}'
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from core.config import CanvasSettings
+from core.config import DIGITS, CanvasSettings
 from core.data.canvases.effects import EFFECTS, draw_strengths, photograph, stretching
 from core.data.canvases.marks import build_walls, print_boxes, write_marks
 from core.data.canvases.tiles import SIDE, Tiles
+from core.vocab import Vocabulary
 
 _BORDER = 1  # pixels between the outermost ink and the canvas's edge
 _OVERLAP = 0.4  # of the narrower of two neighbours, at most
 _BENDS = (7, 5)  # places across and down a tile's frame that are moved when its strokes are bent
+_MARKS = ".,-"  # what the effect of that name writes around digits
 _VISIBLE = 0.25  # ink at least this strong counts for a digit's box
 
 
@@ -29,19 +33,37 @@ class Canvases:
     extents: Float[Tensor, "b 2"]
     """First column of each picture that shows something, and the first behind it that does not."""
     labels: Int[Tensor, "b n"]
-    """The digits from left to right; 0 beyond a number's length."""
+    """The tokens of the digits from left to right; 0 beyond a number's length."""
     lengths: Int[Tensor, " b"]
     """How many digits each canvas shows; 0 where the answer is "nothing"."""
     boxes: Float[Tensor, "b n 4"]
     """Left, top, right and bottom of each digit's ink in pixels; 0 beyond a number's length, and where they are not known."""
     strengths: Float[Tensor, "b k"]
     """Strength, 0 to 1, of each of `camera.EFFECTS`."""
+    vocabulary: Vocabulary
+    """What the labels stand for."""
 
     @property
     def texts(self) -> list[str]:
         """What is written on each; "" where the answer is "nothing"."""
         rows = zip(self.labels.tolist(), self.lengths.tolist(), strict=True)
-        return ["".join(map(str, row[:length])) for row, length in rows]
+        return [self.vocabulary.decode(row[:length]) for row, length in rows]
+
+    def first(self, count: int) -> Canvases:
+        """Only so many of them."""
+        cut: dict[str, Any] = {name: getattr(self, name)[:count] for name in _TENSORS}
+        return replace(self, **cut)
+
+    @staticmethod
+    def together(parts: Sequence[Canvases]) -> Canvases:
+        """Several batches of the same settings as one."""
+        joined: dict[str, Any] = {
+            name: torch.cat([getattr(part, name) for part in parts]) for name in _TENSORS
+        }
+        return replace(parts[0], **joined)
+
+
+_TENSORS = [one.name for one in fields(Canvases) if one.name != "vocabulary"]
 
 
 def make_canvases(
@@ -60,6 +82,8 @@ def make_canvases(
     height, width, longest = settings.height, settings.width, settings.max_digits
     if strengths is None:
         strengths = draw_strengths(count, settings.difficulty, generator)
+        if set(settings.symbols) & set(_MARKS):  # what is to be read must not be passed over
+            strengths[:, EFFECTS.index("marks")] = 0
 
     slots = torch.randint(settings.min_digits, longest + 1, (count,), generator=generator)
     empty = torch.rand(count, generator=generator) < settings.empty_share
@@ -86,6 +110,10 @@ def make_canvases(
         handed = tiles.hands.draw(labels, is_face, generator)
         in_one = is_face | (manner < in_face + in_hand)
         chosen = torch.where(in_one[:, None], handed, chosen)
+    if tiles.symbol_count:  # each symbol as often as each digit
+        sign = torch.randint(behind - tiles.symbol_count, behind, (count, longest), generator=generator)
+        is_sign = torch.rand(count, longest, generator=generator) >= len(DIGITS) / len(settings.symbols)
+        chosen = torch.where(is_sign, sign, chosen)
     if settings.empty_share:
         letters = tiles.hands.letters if tiles.hands is not None else 0
         other = torch.randint(behind, len(tiles.labels) - letters, (count, longest), generator=generator)
@@ -172,7 +200,7 @@ def make_canvases(
         labels[found] = F.pad(tiles.finds.labels[some], (0, longest - tiles.finds.labels.shape[1]))
         lengths[found] = tiles.finds.lengths[some]
         boxes[found] = 0
-    return Canvases(pictures, extents, labels, lengths, boxes, strengths)
+    return Canvases(pictures, extents, labels, lengths, boxes, strengths, Vocabulary(settings.symbols))
 
 
 @dataclass(frozen=True)

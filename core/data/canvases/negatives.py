@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-import cv2
 import numpy as np
 
 from core.data import pen
+from core.data.canvases import printed
 
 LETTERS = "CEFHJLMNPTUVXaefmnprtuvx#&*+=@"
 """Signs that a careful reader tells from digits even in a hurried hand."""
@@ -22,27 +22,22 @@ HELD_OUT_LETTERS = "AKRWdhkw%?"
 DOODLE_HEIGHT, DOODLE_WIDTH = 32, 160
 """Size in pixels of a doodle's picture."""
 
-_FONTS = (
-    cv2.FONT_HERSHEY_SIMPLEX,
-    cv2.FONT_HERSHEY_DUPLEX,
-    cv2.FONT_HERSHEY_COMPLEX,
-    cv2.FONT_HERSHEY_TRIPLEX,
-    cv2.FONT_HERSHEY_SCRIPT_SIMPLEX,
-    cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
-)
 _LETTERS, _SCRIBBLES, _DOODLES = 2400, 1600, 1200
 _SEED, _UNSEEN_SEED = 20, 21
 _Drawing = Callable[[np.random.Generator], list[pen.Stroke]]
 
 
 @cache
-def small(side: int, *, unseen: bool = False) -> np.ndarray:
-    """Letters and scribbles as (n, side, side) uint8, ink bright; with `unseen` others, some of them of other kinds."""
+def small(side: int, *, unseen: bool = False, read: str = "") -> np.ndarray:
+    """Letters and scribbles as (n, side, side) uint8, ink bright; with `unseen` others, some of them of other kinds.
+
+    A letter in `read` is one that the model is to read, and so left out.
+    """
     random = np.random.default_rng(_UNSEEN_SEED if unseen else _SEED)
-    letters = HELD_OUT_LETTERS if unseen else LETTERS
+    letters = [one for one in (HELD_OUT_LETTERS if unseen else LETTERS) if one not in read]
     kinds = _drawings(long=False, unseen=unseen)
     return np.stack(
-        [_letter(letters[number % len(letters)], side, random) for number in range(_LETTERS)]
+        [printed.letter(letters[number % len(letters)], side, random) for number in range(_LETTERS)]
         + [_scribble(kinds[number % len(kinds)], side, random) for number in range(_SCRIBBLES)]
     )
 
@@ -69,40 +64,11 @@ def word(random: np.random.Generator, height: int, width: int) -> np.ndarray:
     """One to four letters that are kept for tests, in a row in an (height, width) uint8 picture, ink bright."""
     side = int(0.8 * min(height, width / 4))
     count = int(random.integers(1, 5))
-    letters = [_letter(str(random.choice(list(HELD_OUT_LETTERS))), side, random) for _ in range(count)]
+    letters = [printed.letter(str(random.choice(list(HELD_OUT_LETTERS))), side, random) for _ in range(count)]
     picture = np.zeros((height, width), np.uint8)
     top, left = (height - side) // 2, (width - side * count) // 2
     picture[top : top + side, left : left + side * count] = np.hstack(letters)
     return picture
-
-
-def _letter(letter: str, side: int, random: np.random.Generator) -> np.ndarray:
-    """A letter in print, bent as a hand would bend it and scaled as MNIST's digits are: longer side 20 of 28."""
-    size = 100
-    large = np.zeros((size, size), np.uint8)
-    font = _FONTS[int(random.integers(len(_FONTS)))]
-    cv2.putText(large, letter, (25, 70), font, 2.0, 255, int(random.integers(2, 8)), cv2.LINE_AA)
-    waves = random.normal(0, 3.5, (2, 4, 4)).astype(np.float32)
-    bend_x, bend_y = (cv2.resize(wave, (size, size), interpolation=cv2.INTER_CUBIC) for wave in waves)
-    y, x = np.mgrid[:size, :size].astype(np.float32)
-    slant, stretch = random.normal(0, 0.15), random.uniform(0.8, 1.25)
-    bent = cv2.remap(
-        large,
-        50 + (x - 50) * np.float32(stretch) + (y - 50) * np.float32(slant) + bend_x,
-        y + bend_y,
-        cv2.INTER_LINEAR,
-    )
-    left, top, width, height = cv2.boundingRect(bent)
-    scale = 20 / 28 * side / max(width, height)
-    ink = cv2.resize(
-        bent[top : top + height, left : left + width],
-        (max(round(width * scale), 1), max(round(height * scale), 1)),
-        interpolation=cv2.INTER_AREA,
-    )
-    tile = np.zeros((side, side), np.uint8)
-    y0, x0 = (side - ink.shape[0]) // 2, (side - ink.shape[1]) // 2
-    tile[y0 : y0 + ink.shape[0], x0 : x0 + ink.shape[1]] = ink
-    return tile
 
 
 def _scribble(kind: _Drawing, side: int, random: np.random.Generator) -> np.ndarray:

@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from core.data.canvases import negatives, surroundings
+from core.config import DIGITS
+from core.data.canvases import negatives, printed, surroundings
 from core.data.canvases.penned import penned
 from core.data.hands.stock import Hands
 from core.data.mnist import Digits
@@ -81,14 +82,14 @@ class HandTable:
 
 @dataclass(frozen=True)
 class Tiles:
-    """A stock of tiles: MNIST's digits, then those drawn by rule, then those of other hands, then what is no digit."""
+    """A stock of tiles: MNIST's digits, those drawn by rule, those of other hands, other symbols that are to be read, and what is nothing to be read."""
 
     images: Float[Tensor, "n 28 28"]
     """Ink, 0 (none) to 1 (full)."""
     labels: Int[Tensor, " n"]
-    """The digit, or -1 where the tile shows none."""
+    """The token of what the tile shows, or -1 where that is nothing to be read."""
     boxes: Float[Tensor, "n 4"]
-    """Left, top, right and bottom of the ink in the tile, in pixels."""
+    """Left, top, right and bottom of the ink in the tile, in pixels; of signs and letters, top and bottom of their line."""
     doodles: Float[Tensor, "m 32 160"]
     """Ink of drawings as long as a line of writing that are no number."""
 
@@ -96,6 +97,8 @@ class Tiles:
     """How many digits, behind MNIST's, are of `core.data.canvases.penned`."""
     handed_count: int = 0
     """How many digits, behind those, are of `core.data.hands`."""
+    symbol_count: int = 0
+    """How many tiles, behind all digits, are signs and letters that are to be read."""
     hands: HandTable | None = None
     finds: Finds | None = None
     """None where no frames were searched."""
@@ -103,26 +106,36 @@ class Tiles:
     @property
     def digit_count(self) -> int:
         """How many tiles, from the first, are MNIST's digits."""
-        return int((self.labels >= 0).sum()) - self.penned_count - self.handed_count
+        return int((self.labels >= 0).sum()) - self.penned_count - self.handed_count - self.symbol_count
 
 
-def make_tiles(digits: Digits, hands: Hands | None = None, *, unseen: bool = False) -> Tiles:
+def make_tiles(
+    digits: Digits, hands: Hands | None = None, *, symbols: str = DIGITS, unseen: bool = False
+) -> Tiles:
     """The stock made of these digits, with those of other hands, and letters, scribbles, doodles and surroundings.
 
+    `symbols` are the settings': what is behind the ten digits is to be read, and comes in print.
     What is no digit is that of training, or with `unseen` what no model has met: other letters, other kinds of scribble.
     """
     drawn, drawn_labels = penned(_PENNED, SIDE)
-    others = negatives.small(SIDE, unseen=unseen)
+    others = negatives.small(SIDE, unseen=unseen, read=symbols)
+    signs, places = printed.symbols(symbols.removeprefix(DIGITS), SIDE)
     lines = [negatives.doodles(unseen=unseen), surroundings.pieces(unseen=unseen)]
     images, labels = [digits.images, drawn], [digits.labels.astype(np.int64), drawn_labels]
     if hands is not None:
-        images += [hands.pens.images, hands.faces.images, others, hands.letters]
+        images += [hands.pens.images, hands.faces.images]
         labels += [hands.pens.labels, hands.faces.labels]
         lines.append(hands.words)
-    else:
-        images.append(others)
+    images += [signs, others]
+    labels.append(places + len(DIGITS))
+    if hands is not None:
+        images.append(hands.letters)
     labels.append(np.full(sum(map(len, images)) - sum(map(len, labels)), -1))
-    stock = _stock(np.concatenate(images), np.concatenate(labels), np.concatenate(lines), len(drawn))
+    stock = _stock(
+        np.concatenate(images), np.concatenate(labels), np.concatenate(lines), len(drawn), len(signs)
+    )
+    is_sign = (stock.labels >= len(DIGITS)).nonzero()[:, 0, None]
+    stock.boxes[is_sign, torch.tensor([1, 3])] = torch.tensor(printed.line(SIDE))
     if hands is None:
         return stock
     handed = len(hands.pens.labels) + len(hands.faces.labels)
@@ -132,12 +145,15 @@ def make_tiles(digits: Digits, hands: Hands | None = None, *, unseen: bool = Fal
 def digit_tiles(digits: Digits) -> Tiles:
     """The stock of these digits alone, made at once: for canvases without an empty or a penned share."""
     none = np.zeros((0, negatives.DOODLE_HEIGHT, negatives.DOODLE_WIDTH), np.uint8)
-    return _stock(digits.images, digits.labels.astype(np.int64), none, 0)
+    return _stock(digits.images, digits.labels.astype(np.int64), none)
 
 
-def _stock(images: np.ndarray, labels: np.ndarray, doodles: np.ndarray, penned_count: int) -> Tiles:
+def _stock(
+    images: np.ndarray, labels: np.ndarray, doodles: np.ndarray, penned_count: int = 0, symbol_count: int = 0
+) -> Tiles:
     boxes = torch.from_numpy(_ink_boxes(images))
-    return Tiles(_as_ink(images), torch.from_numpy(labels), boxes, _as_ink(doodles), penned_count)
+    tensors = _as_ink(images), torch.from_numpy(labels), boxes, _as_ink(doodles)
+    return Tiles(*tensors, penned_count=penned_count, symbol_count=symbol_count)
 
 
 def _table(hands: Hands, start: int) -> HandTable:

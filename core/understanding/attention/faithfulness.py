@@ -18,7 +18,6 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from core import vocab
 from core.config import CanvasSettings
 from core.data.canvases.canvas import Canvases, make_canvases
 from core.data.canvases.effects import EFFECTS, draw_strengths
@@ -99,7 +98,7 @@ def measure(
     """
     model, settings = reader.model, reader.settings
     canvas = at_difficulty(settings.canvas, 1.0).model_copy(update={"empty_share": 0.0, "found_share": 0.0})
-    tiles = make_tiles(digits, unseen=True)
+    tiles = make_tiles(digits, symbols=canvas.symbols, unseen=True)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         ignorant = build(settings).eval()
@@ -243,7 +242,7 @@ def _attentions(model: Model, strips: Tensor, labels: Tensor) -> Attentions:
 def _forward(model: Model, strips: Tensor, labels: Tensor, *, with_weights: bool = False) -> Output:
     if not isinstance(model, NumberTransformer):
         return model(strips, with_weights=with_weights)
-    return model(strips, F.pad(labels[:, :-1], (1, 0), value=vocab.SOS), with_weights=with_weights)
+    return model(strips, F.pad(labels[:, :-1], (1, 0), value=model.vocabulary.sos), with_weights=with_weights)
 
 
 @torch.inference_mode()

@@ -17,7 +17,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from core import vocab
 from core.config import ModelSettings
 from core.model.attention import Attention, KeysValues
 from core.model.decoder import DecoderLayer
@@ -251,7 +250,7 @@ def _kept(changed: Reader, answer: Reading, before: Reading) -> tuple[float, ...
     seen = torch.from_numpy(answer.strip)[None, None]
     with torch.inference_mode():
         if isinstance(changed.model, NumberTransformer):
-            output = changed.model(seen, torch.tensor([[vocab.SOS, *values]]))
+            output = changed.model(seen, torch.tensor([[changed.model.vocabulary.sos, *values]]))
         else:
             output = changed.model(seen)
         probabilities = (output.logits[0] / changed.calibration).softmax(-1)

@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 
-from core import vocab
+from core.config import DIGITS
 from core.data.mnist import Digits
-from core.model.digit_vit import DigitViT
 from core.reading import Reader
 
+NO_DIGIT: Final = len(DIGITS)
+"""The answer behind the ten digits."""
 _AGREED: Final = 3  # of five people
 
 
@@ -81,20 +82,21 @@ class Share(NamedTuple):
 
 
 def opinions(reader: Reader, vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n 11"]:
-    """Calibrated probability of the ten digits and of "no digit" for each vector of `embedding.embedded`.
+    """Calibrated probability of the ten digits and of "no digit", any sign included, for each vector of `embedding.embedded`.
 
     Raises `ValueError` for a reader of numbers: it tells digits from strips, and not from one vector.
     """
-    if not isinstance(reader.model, DigitViT):
+    if reader.settings.model.kind != "digit":
         raise ValueError(f"kind ({reader.settings.model.kind}) must be digit; give a reader of single digits")
     with torch.inference_mode():
         logits = reader.model.classify(torch.from_numpy(vectors))
-        return (logits / reader.calibration).softmax(-1).numpy()
+        shares = (logits / reader.calibration).softmax(-1).numpy()
+    return np.concatenate([shares[:, :NO_DIGIT], shares[:, NO_DIGIT:].sum(1, keepdims=True)], 1)
 
 
 def name(answer: int) -> str:
     """What a person reads for an answer."""
-    return "no digit" if answer == vocab.EOS else str(answer)
+    return "no digit" if answer == NO_DIGIT else str(answer)
 
 
 def hardest(probabilities: Float[np.ndarray, "n 11"], count: int) -> Int[np.ndarray, " k"]:

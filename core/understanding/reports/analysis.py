@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import string
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import starmap
@@ -19,7 +18,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 
-from core.config import SettingsError
+from core.config import DIGITS, SettingsError
 from core.data.canvases.canvas import make_canvases
 from core.data.canvases.effects import EFFECTS, draw_strengths
 from core.data.canvases.tiles import Tiles, make_tiles
@@ -284,7 +283,7 @@ def analyse(
     tell = progress or (lambda share, what: None)
     pieces = plan(count, seed)
     tell(0.0, "Gathering digits …")
-    tiles = tiles_of(mnist, split)
+    tiles = tiles_of(mnist, split, checkpoint.settings.canvas.symbols)
     parts = []
     for number, piece in enumerate(pieces):
         tell(number / len(pieces), f"Reading {count:,} canvases …")
@@ -293,9 +292,9 @@ def analyse(
     return summarised(joined(parts), checkpoint.calibration)
 
 
-def tiles_of(mnist: Mnist, split: Split) -> Tiles:
+def tiles_of(mnist: Mnist, split: Split, symbols: str = DIGITS) -> Tiles:
     """What the canvases are made of: digits of the split, and what is no digit; for the test split that which no model has met."""
-    return make_tiles(mnist.split(split), unseen=split == "test")
+    return make_tiles(mnist.split(split), symbols=symbols, unseen=split == "test")
 
 
 def plan(count: int, seed: int = 0) -> list[Piece]:
@@ -518,6 +517,8 @@ def _between(
 def _by(seen: Seen, read_right: Bool[np.ndarray, " m"]) -> dict[str, tuple[Group, ...]]:
     """The groups of each of `VIEWS`."""
     lengths = np.array([len(truth) for truth in seen.truths])
+    written = "".join(seen.truths)
+    names = [*DIGITS, *sorted(set(written) - set(DIGITS))]
     right = seen.right
     shown = lengths > 0
     longest = int(lengths.max(initial=0))
@@ -533,7 +534,7 @@ def _by(seen: Seen, read_right: Bool[np.ndarray, " m"]) -> dict[str, tuple[Group
             [str(length) for length in range(longest + 1)], np.where(shown, lengths, -1), right
         ),
         "digit": _groups(
-            [*string.digits], np.array([int(sign) for sign in "".join(seen.truths)], int), read_right
+            names, np.array([names.index(sign) for sign in written], int), read_right
         ),
         "position": _groups(
             [str(place + 1) for place in range(longest)],
