@@ -8,11 +8,11 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-DIGITS = "0123456789"
-"""What every vocabulary begins with, so that the token of a digit is the digit."""
-
 from core.errors import PlainError
 from core.structured import StructureError, decoded, read_json
+
+DIGITS = "0123456789"
+"""What every vocabulary begins with, so that the token of a digit is the digit."""
 
 _MOST_FAULTS = 5  # that one message lists
 
