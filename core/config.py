@@ -216,8 +216,10 @@ class TrainingSettings(Settings):
     """Weight of the loss of the predicted box of each digit (number model)."""
     validation_canvases: int = Field(2000, ge=10)
     """Canvases on which each round is validated: half of them clean, half at the canvas's difficulty."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Numbers in which convolutions and matrices are multiplied: bfloat16 is faster where the processor has units for it (AMX), and slower elsewhere."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where canvases are made and the model learns: cpu, cuda (a GPU), or auto, a GPU where there is one. Each gives bits of its own."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Numbers in which convolutions and matrices are multiplied: bfloat16 is faster on a GPU and on processors with units for it (AMX); auto is bfloat16 on a GPU, else float32."""
     threads: int = Field(1, ge=1, le=256)
     """Processor threads. The same number gives the same bits; another one may differ in the last digit."""
     save_every: int = Field(500, ge=1)

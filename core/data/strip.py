@@ -54,9 +54,9 @@ def strip(
     """
     batch, _, height, width = pictures.shape
     pixels = pictures.reshape(batch, height * width)
-    column = torch.arange(width, dtype=pictures.dtype)
+    column = torch.arange(width, dtype=pictures.dtype, device=pictures.device)
     seen = (
-        torch.ones(batch, width)
+        pictures.new_ones(batch, width)
         if extents is None
         else ((column >= extents[:, :1]) & (column < extents[:, 1:])).float()
     )
@@ -152,16 +152,17 @@ def paper(
     pixels: Float[Tensor, "b p"], seen: Float[Tensor, "b p"], height: int, width: int
 ) -> Float[Tensor, "b p"]:
     """The smooth (quadratic) surface on which most of each picture's seen pixels lie; pixels row by row."""
-    y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
+    down, across = (torch.linspace(-1, 1, side, device=pixels.device) for side in (height, width))
+    y, x = torch.meshgrid(down, across, indexing="ij")
     surface = torch.stack([torch.ones_like(x), x, y, x * x, x * y, y * y]).reshape(6, -1)
-    # A quarter of the pixels tells as much about a surface this smooth.
-    few = torch.zeros(height, width, dtype=torch.bool)
-    few[::2, ::2] = True
-    few = few.reshape(-1)
-    some, weights = pixels[:, few], seen[:, few]
-    basis = surface[:, few]
+
+    def few(each: Float[Tensor, "b p"]) -> Float[Tensor, "b q"]:
+        """A quarter of the pixels tells as much about a surface this smooth."""
+        return each.reshape(-1, height, width)[:, ::2, ::2].reshape(len(each), -1)
+
+    some, weights, basis = few(pixels), few(seen), few(surface)
     products = (basis[:, None] * basis[None]).reshape(36, -1)
-    ridge = 1e-4 * torch.eye(6)
+    ridge = 1e-4 * torch.eye(6, device=pixels.device)
     trusted = weights
     for _ in range(4):
         normal = (trusted @ products.T).reshape(-1, 6, 6) / basis.shape[1] + ridge

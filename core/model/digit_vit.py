@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from core.config import CanvasSettings, ModelSettings
+from core.model.decoder import DecoderLayer
 from core.model.encoder import Encoder
 from core.model.output import Attentions, Output
 from core.vocab import Vocabulary
@@ -20,6 +24,8 @@ class DigitViT(nn.Module):
     def __init__(self, settings: ModelSettings, canvas: CanvasSettings) -> None:
         super().__init__()
         self.vocabulary = Vocabulary(canvas.symbols)
+        self.steps = 1
+        """How many tokens it reads."""
         self.encoder = Encoder(settings, canvas.height, canvas.width, summary=True)
         self.classify = nn.Linear(settings.dim, self.vocabulary.outputs)
 
@@ -28,13 +34,33 @@ class DigitViT(nn.Module):
         """Rows and columns of patches."""
         return self.encoder.grid
 
-    def forward(self, strip: Float[Tensor, "b 1 h w"], *, with_weights: bool = False) -> Output:
-        """Logits of the ten digits and of "no digit" at one position, and each layer's attention if asked."""
+    @property
+    def device(self) -> torch.device:
+        """Where it computes; its inputs must be there."""
+        return self.classify.weight.device
+
+    @property
+    def decoder_layers(self) -> list[DecoderLayer]:
+        """None: the encoder answers."""
+        return []
+
+    def forward(
+        self,
+        strip: Float[Tensor, "b 1 h w"],
+        tokens: Int[Tensor, "b q"],
+        *,
+        with_weights: bool = False,
+        encoder_weights: bool = True,
+    ) -> Output:
+        """What follows the first of the given tokens (SOS), as `NumberTransformer.forward`: there is one answer, whatever was fed.
+
+        All attention is the encoder's, so that without `encoder_weights` there is none.
+        """
+        return replace(self.read(strip, with_weights=with_weights and encoder_weights), tokens=tokens[:, :1])
+
+    def read(self, strip: Float[Tensor, "b 1 h w"], *, with_weights: bool = False) -> Output:
+        """The likeliest digit, or EOS where there is none; as `NumberTransformer.read`."""
         x, attention = self.encoder(strip, with_weights=with_weights)
         logits = self.classify(x[:, :1])
         cross = [weights[:, :, :1, 1:] for weights in attention]
         return Output(logits, None, Attentions(attention, [], cross), logits.argmax(dim=-1))
-
-    def read(self, strip: Float[Tensor, "b 1 h w"], *, with_weights: bool = False) -> Output:
-        """The likeliest digit, or EOS where there is none; as `NumberTransformer.read`."""
-        return self(strip, with_weights=with_weights)

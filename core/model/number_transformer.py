@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from core.config import CanvasSettings, ModelSettings
-from core.model.decoder import Decoder
+from core.model.decoder import Decoder, DecoderLayer
 from core.model.encoder import Encoder
 from core.model.output import Attentions, Output
 from core.vocab import Vocabulary
@@ -24,6 +26,8 @@ class NumberTransformer(nn.Module):
         super().__init__()
         self.vocabulary = Vocabulary(canvas.symbols)
         self.longest = canvas.max_digits
+        self.steps = self.longest + 1
+        """How many tokens it reads at most, the end included."""
         self.encoder = Encoder(settings, canvas.height, canvas.width)
         self.decoder = Decoder(settings, self.longest, self.vocabulary.inputs)
         self.classify = nn.Linear(settings.dim, self.vocabulary.outputs)
@@ -33,6 +37,16 @@ class NumberTransformer(nn.Module):
     def grid(self) -> tuple[int, int]:
         """Rows and columns of patches."""
         return self.encoder.grid
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes; its inputs must be there."""
+        return self.classify.weight.device
+
+    @property
+    def decoder_layers(self) -> list[DecoderLayer]:
+        """The layers that answer step by step."""
+        return [cast(DecoderLayer, layer) for layer in self.decoder.layers]
 
     def forward(
         self,

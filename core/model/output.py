@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -30,3 +30,11 @@ class Output:
     attentions: Attentions
     tokens: Int[Tensor, "b q"]
     """What was fed (`forward`) or read (`read`)."""
+
+    def cpu(self) -> Output:
+        """The same in the processor's memory, where it is counted and drawn."""
+        attentions = Attentions(
+            *([weights.cpu() for weights in getattr(self.attentions, one.name)] for one in fields(Attentions))
+        )
+        boxes = None if self.boxes is None else self.boxes.cpu()
+        return Output(self.logits.cpu(), boxes, attentions, self.tokens.cpu())

@@ -7,12 +7,10 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from core.model.checkpoint import Model
-from core.model.number_transformer import NumberTransformer
 from core.model.output import Output
 from core.reading.reader import Reader
 from core.reading.reading import Reading, on_picture
@@ -74,9 +72,10 @@ def rollout_weights(
     `encoder` and `cross` are as in `Attentions`; `layer`, counted from 0, is the last that is followed.
     """
     tokens, patches = encoder[0].shape[-1], cross[-1].shape[-1]
-    rollout = torch.eye(tokens).expand(len(encoder[0]), -1, -1)
+    itself = torch.eye(tokens, device=encoder[0].device)
+    rollout = itself.expand(len(encoder[0]), -1, -1)
     for weights in encoder[: layer + 1]:
-        rollout = (0.5 * _heads(weights, head) + 0.5 * torch.eye(tokens)) @ rollout
+        rollout = (0.5 * _heads(weights, head) + 0.5 * itself) @ rollout
     if (
         tokens == patches
     ):  # the number model looks through its cross-attention, the digit model through its summary token
@@ -96,14 +95,14 @@ def gradient_weights(
     Chefer et al. 2021 (arXiv:2103.15679). `digits` holds what each step is to answer; `layer`, counted from 0, is the
     encoder's last that is followed.
     """
+    strips, digits = strips.to(model.device), digits.to(model.device)
+    looks_across = bool(
+        model.decoder_layers
+    )  # or else the summary token, which is among the encoder's, looks
     with torch.enable_grad():
-        if isinstance(model, NumberTransformer):
-            tokens = F.pad(digits[:, :-1], (1, 0), value=model.vocabulary.sos)
-            output: Output = model(strips.detach().requires_grad_(), tokens, with_weights=True)
-            watched = [*output.attentions.encoder, output.attentions.cross[-1]]
-        else:
-            output = model(strips.detach().requires_grad_(), with_weights=True)
-            watched = output.attentions.encoder
+        fed = model.vocabulary.decoder_inputs(digits)
+        output: Output = model(strips.detach().requires_grad_(), fed, with_weights=True)
+        watched = output.attentions.encoder + output.attentions.cross[-1:] * looks_across
         rows = []
         for step in range(digits.shape[1]):
             # The pictures of a batch know nothing of each other, so the gradient of the sum is the gradient of each.
@@ -113,14 +112,15 @@ def gradient_weights(
                 _heads((gradient * weights).clamp(min=0), head)
                 for gradient, weights in zip(gradients, watched, strict=True)
             ]
-            relevance = torch.eye(helpful[0].shape[-1]).expand(len(digits), -1, -1)
+            tokens = helpful[0].shape[-1]
+            relevance = torch.eye(tokens, device=model.device).expand(len(digits), -1, -1)
             for weights in helpful[: layer + 1]:
                 relevance = relevance + weights @ relevance
-            if isinstance(model, NumberTransformer):
+            if looks_across:
                 rows.append((helpful[-1][:, step, None] @ relevance)[:, 0])
             else:
                 rows.append(relevance[:, 0, 1:])
-    return torch.stack(rows, 1).detach()
+    return torch.stack(rows, 1).detach().cpu()
 
 
 def layer_count(reader: Reader, method: Method) -> int:

@@ -31,7 +31,7 @@ from core.model.checkpoint import (
     save_checkpoint,
     write_tensors,
 )
-from core.model.digit_vit import DigitViT
+from core.model.device import autocast, chosen
 from core.model.output import Output
 from core.training.lab import STATE
 from core.training.metrics import fit_calibration, joined, read_canvases, read_digits, score
@@ -101,7 +101,8 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(choices.threads)
     torch.manual_seed(choices.seed)
-    model = build(settings).train()
+    device = chosen(choices.device)
+    model = build(settings).train().to(device)
     optimizers = _optimizers(model, choices)
     progress = _Progress()
     header = {"settings": settings.model_dump_json(), "data": mnist.checksum}
@@ -112,7 +113,7 @@ def fit(
     symbols = settings.canvas.symbols
     learn = make_tiles(mnist.split("train"), hands_of(settings.canvas, "train"), symbols=symbols)
     check = make_tiles(mnist.split("validation"), hands_of(settings.canvas, "validation"), symbols=symbols)
-    learn = replace(learn, finds=finds)
+    learn, check = replace(learn, finds=finds).to(device), check.to(device)
     started = time.perf_counter() - progress.seconds
 
     try:
@@ -197,10 +198,9 @@ def _learn(
     """One batch: made, read, compared, learned from."""
     choices = settings.training
     batch = make_canvases(tiles, settings.canvas, choices.batch_size, seed=_seed(step, choices))
-    with torch.autocast("cpu", torch.bfloat16, enabled=choices.precision == "bfloat16"):
-        terms = losses(model, batch, choices)
+    terms = losses(model, batch, choices)
     weights = {"reading": 1.0, "alignment": choices.alignment_weight, "boxes": choices.box_weight}
-    loss = sum((weights[name] * term for name, term in terms.items()), torch.zeros(()))
+    loss = sum((weights[name] * term for name, term in terms.items()), torch.zeros((), device=model.device))
     for optimizer in optimizers:
         optimizer.zero_grad(set_to_none=True)
         for group in optimizer.param_groups:
@@ -209,36 +209,35 @@ def _learn(
     torch.nn.utils.clip_grad_norm_(model.parameters(), choices.gradient_clip)
     for optimizer in optimizers:
         optimizer.step()
-    return loss.item(), {name: term.item() for name, term in terms.items()}
+    total, *parts = torch.stack([loss.detach(), *(term.detach() for term in terms.values())]).tolist()
+    return total, dict(zip(terms, parts, strict=True))
 
 
 def losses(model: Model, batch: Canvases, choices: TrainingSettings) -> dict[str, Float[Tensor, ""]]:
     """What there is to learn from a batch: the reading, and for the number model where it looks and where digits stand."""
     strips = strip(batch.pictures, batch.extents)
-    if isinstance(model, DigitViT):
-        target = torch.where(batch.lengths > 0, batch.labels[:, 0], model.vocabulary.eos)
-        return {
-            "reading": F.cross_entropy(
-                model(strips).logits[:, 0], target, label_smoothing=choices.label_smoothing
-            )
-        }
-    tokens = model.vocabulary.targets(batch.labels, batch.lengths)
-    output = model(strips, model.vocabulary.decoder_inputs(tokens), with_weights=True, encoder_weights=False)
+    tokens = model.vocabulary.targets(batch.labels, batch.lengths)[:, : model.steps]
+    fed = model.vocabulary.decoder_inputs(tokens)
+    with autocast(model.device, choices.precision):
+        output = model(strips, fed, with_weights=True, encoder_weights=False)
     reading = F.cross_entropy(
         output.logits.flatten(0, 1),
         tokens.flatten(),
         ignore_index=model.vocabulary.pad,
         label_smoothing=choices.label_smoothing,
     )
-    size = torch.tensor([strips.shape[3], strips.shape[2]] * 2, dtype=torch.float32)
-    return {"reading": reading, **_placing(output, batch, size, model.grid)}
+    if output.boxes is None:
+        return {"reading": reading}
+    size = torch.tensor([strips.shape[3], strips.shape[2]] * 2, dtype=torch.float32, device=strips.device)
+    return {"reading": reading, **_placing(output, output.boxes, batch, size, model.grid)}
 
 
-def _placing(output: Output, batch: Canvases, size: Tensor, grid: tuple[int, int]) -> dict[str, Tensor]:
+def _placing(
+    output: Output, boxes: Float[Tensor, "b q 4"], batch: Canvases, size: Tensor, grid: tuple[int, int]
+) -> dict[str, Tensor]:
     """How far the cross-attention strays from each digit's true box, and the predicted box from the true one."""
-    assert output.boxes is not None
     longest = batch.labels.shape[1]
-    is_digit = torch.arange(longest) < batch.lengths[:, None]
+    is_digit = torch.arange(longest, device=batch.lengths.device) < batch.lengths[:, None]
     is_digit &= batch.boxes[..., 2] > 0  # of finds no boxes are known
     true = (batch.boxes / size)[is_digit]
     if not len(true):
@@ -247,7 +246,7 @@ def _placing(output: Output, batch: Canvases, size: Tensor, grid: tuple[int, int
     mass = (output.attentions.cross[-1].mean(1)[:, :longest][is_digit] * inside).sum(1)
     return {
         "alignment": -(mass + 1e-3).log().mean(),
-        "boxes": F.smooth_l1_loss(output.boxes[:, :longest][is_digit], true, beta=0.02),
+        "boxes": F.smooth_l1_loss(boxes[:, :longest][is_digit], true, beta=0.02),
     }
 
 
@@ -256,7 +255,7 @@ def cover(boxes: Float[Tensor, "m 4"], grid: tuple[int, int]) -> Float[Tensor, "
     rows, columns = grid
 
     def overlap(low: Tensor, high: Tensor, cells: int) -> Tensor:
-        edges = torch.arange(cells + 1) / cells
+        edges = torch.arange(cells + 1, device=boxes.device) / cells
         return (torch.minimum(high[:, None], edges[1:]) - torch.maximum(low[:, None], edges[:-1])).clamp(
             min=0
         ) * cells
@@ -322,7 +321,7 @@ def _validate(model: Model, settings: RunSettings, tiles: Tiles, mnist: Mnist, p
         readings["hands"] = read_canvases(model, tiles, in_hands, half, _VALIDATION_SEED)
         scores["hands"] = score(readings["hands"]).exact_match
     scores["score"] = sum(scores.values()) / len(scores)
-    if isinstance(model, DigitViT):
+    if settings.model.kind == "digit":
         digits = read_digits(model, mnist.split("validation"), settings.canvas)
         scores["mnist"] = score(digits).exact_match
         scores["score"] = (scores["mnist"] + scores["camera"] / 10) / 1.1

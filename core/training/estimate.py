@@ -13,6 +13,7 @@ from core.data.canvases.canvas import make_canvases
 from core.data.canvases.tiles import digit_tiles
 from core.data.mnist import Mnist
 from core.model.checkpoint import build, parameter_count
+from core.model.device import chosen
 from core.training.engine import losses
 
 _AT_REST = 830 * 2**20  # bytes of the process before its first step: PyTorch, all of MNIST, the tiles
@@ -42,20 +43,21 @@ def estimate(settings: RunSettings, mnist: Mnist) -> Estimate:
     threads = torch.get_num_threads()
     random = torch.get_rng_state()
     torch.set_num_threads(choices.threads)
-    clock = time.thread_time if choices.threads == 1 else time.perf_counter
+    device = chosen(choices.device)
+    tiles = tiles.to(device)
+    alone = choices.threads == 1 and device.type == "cpu"
+    clock = time.thread_time if alone else time.perf_counter
     try:
-        model = build(settings).train()
+        model = build(settings).train().to(device)
         kept = _Kept()
         times = []
         for number in range(3):
             begun = clock()
             batch = make_canvases(tiles, plain, size, number)
-            with (
-                torch.autocast("cpu", torch.bfloat16, enabled=choices.precision == "bfloat16"),
-                torch.autograd.graph.saved_tensors_hooks(kept.add if number == 0 else _same, _same),
-            ):
-                loss = sum(losses(model, batch, choices).values(), torch.zeros(()))
+            with torch.autograd.graph.saved_tensors_hooks(kept.add if number == 0 else _same, _same):
+                loss = sum(losses(model, batch, choices).values(), torch.zeros((), device=device))
             loss.backward()
+            loss.item()  # a GPU is waited for
             times.append(clock() - begun)
     finally:
         torch.set_num_threads(threads)

@@ -115,7 +115,7 @@ def read_strips(
 def _read(
     model: Model, strips: Float[Tensor, "b 1 h w"], truths: list[str], with_attention: bool
 ) -> Readings:
-    output = model.read(strips, with_weights=with_attention)
+    output = model.read(strips.to(model.device), with_weights=with_attention).cpu()
     texts = [model.vocabulary.decode(row) for row in output.tokens.tolist()]
     attention = None
     if with_attention:

@@ -48,7 +48,7 @@ def watch(model: Model, tiles: Tiles, canvas: CanvasSettings) -> Watched:
     assert readings.attention is not None
     longest = max(map(len, readings.texts))
     return Watched(
-        (strips[:, 0] * 255).round().to(torch.uint8).numpy(),
+        (strips[:, 0] * 255).round().to(torch.uint8).cpu().numpy(),
         truths,
         readings.texts,
         readings.probabilities().numpy(),

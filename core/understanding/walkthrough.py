@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from core.data.strip import strip
 from core.model.attention import Attention
 from core.model.encoder import Encoder, EncoderLayer
-from core.model.number_transformer import NumberTransformer
 from core.reading.reader import Reader
 from core.reading.reading import Reading
 
@@ -187,6 +186,7 @@ def walk(reader: Reader, reading: Reading) -> Walk:
         raise ValueError(
             "the picture holds no ink, so the model was not asked; walk with a picture of a number"
         )
+    reader = reader.on_processor()
     model = reader.model
     seen = torch.from_numpy(reading.strip)[None, None]
     size, stride = reader.settings.model.patch_size, reader.settings.model.stride
@@ -219,7 +219,7 @@ def source(reader: Reader, stage: str) -> Source:
         "keys and values": Attention.keys_values,
         "attention": Attention._mix,
         "layer": EncoderLayer.forward,
-        "read": type(model).read if isinstance(model, NumberTransformer) else type(model).forward,
+        "read": type(model).read,
         "probabilities": Reader._digits,
     }
     if stage not in places:
@@ -310,7 +310,7 @@ def _answers(reader: Reader, seen: Float[Tensor, "1 1 h w"]) -> tuple[Answer, ..
             names=vocabulary.names,
             token=token,
             box=output.boxes[0, step] if output.boxes is not None and token < vocabulary.eos else None,
-            forced=isinstance(model, NumberTransformer) and step == model.longest,
+            forced=0 < step == model.steps - 1,
         )
         for step, token in enumerate(tokens)
     )

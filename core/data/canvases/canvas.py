@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from core.config import DIGITS, CanvasSettings
+from core.data.canvases.draws import rand, randint, randn
 from core.data.canvases.effects import EFFECTS, draw_strengths, photograph, stretching
 from core.data.canvases.marks import build_walls, print_boxes, write_marks
 from core.data.canvases.tiles import SIDE, Tiles
@@ -76,63 +77,64 @@ def make_canvases(
 ) -> Canvases:
     """`count` canvases: lengths uniform between the settings' bounds, and a share of empty ones.
 
+    They are made where the tiles are; a seed gives the same ones on any processor, and others on a GPU.
     `strengths` sets each of `camera.EFFECTS` by hand; without it they are drawn up to the settings' difficulty.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(tiles.images.device).manual_seed(seed)
     height, width, longest = settings.height, settings.width, settings.max_digits
     if strengths is None:
         strengths = draw_strengths(count, settings.difficulty, generator)
         if set(settings.symbols) & set(_MARKS):  # what is to be read must not be passed over
             strengths[:, EFFECTS.index("marks")] = 0
 
-    slots = torch.randint(settings.min_digits, longest + 1, (count,), generator=generator)
-    empty = torch.rand(count, generator=generator) < settings.empty_share
+    slots = randint(generator, settings.min_digits, longest + 1, count)
+    empty = rand(generator, count) < settings.empty_share
     # An empty canvas is blank, or shows a doodle, or letters and scribbles in the places of digits.
-    kind = torch.rand(count, generator=generator)
+    kind = rand(generator, count)
     doodled = empty & (kind > 0.6) & (settings.width >= 3 * settings.height)
     slots = torch.where(empty & (kind < 0.2) | doodled, 0, slots)
-    filled: Bool[Tensor, "b n"] = torch.arange(longest) < slots[:, None]
+    filled: Bool[Tensor, "b n"] = torch.arange(longest, device=generator.device) < slots[:, None]
 
-    chosen = torch.randint(tiles.digit_count, (count, longest), generator=generator)
+    chosen = randint(generator, 0, tiles.digit_count, count, longest)
     behind = int((tiles.labels >= 0).sum())
     if settings.penned_share:
-        whole, single = (torch.rand(count, n, generator=generator) for n in (1, longest))
+        whole, single = (rand(generator, count, n) for n in (1, longest))
         in_pen = torch.minimum(whole, single) < settings.penned_share / 2
         first = tiles.digit_count
         last = first + tiles.penned_count
-        penned = torch.randint(first, last, (count, longest), generator=generator)
+        penned = randint(generator, first, last, count, longest)
         chosen = torch.where(in_pen, penned, chosen)
     if tiles.hands is not None and settings.hands_share + settings.faces_share:
         in_face, in_hand = settings.faces_share, settings.hands_share if tiles.hands.pens else 0.0
-        manner = torch.rand(count, generator=generator)
+        manner = rand(generator, count)
         is_face = manner < in_face
-        labels = torch.randint(10, (count, longest), generator=generator)
+        labels = randint(generator, 0, 10, count, longest)
         handed = tiles.hands.draw(labels, is_face, generator)
         in_one = is_face | (manner < in_face + in_hand)
         chosen = torch.where(in_one[:, None], handed, chosen)
     if tiles.symbol_count:  # each symbol as often as each digit
-        sign = torch.randint(behind - tiles.symbol_count, behind, (count, longest), generator=generator)
-        is_sign = torch.rand(count, longest, generator=generator) >= len(DIGITS) / len(settings.symbols)
+        sign = randint(generator, behind - tiles.symbol_count, behind, count, longest)
+        is_sign = rand(generator, count, longest) >= len(DIGITS) / len(settings.symbols)
         chosen = torch.where(is_sign, sign, chosen)
     if settings.empty_share:
         letters = tiles.hands.letters if tiles.hands is not None else 0
-        other = torch.randint(behind, len(tiles.labels) - letters, (count, longest), generator=generator)
+        other = randint(generator, behind, len(tiles.labels) - letters, count, longest)
         if letters:
-            theirs = len(tiles.labels) - torch.randint(1, letters + 1, (count, longest), generator=generator)
-            lettered = torch.rand(count, generator=generator) < 0.5
+            theirs = len(tiles.labels) - randint(generator, 1, letters + 1, count, longest)
+            lettered = rand(generator, count) < 0.5
             other = torch.where(lettered[:, None], theirs, other)
         chosen = torch.where(empty[:, None], other, chosen)
 
-    plain = torch.rand(count, generator=generator) < settings.plain_share
-    walled = torch.zeros(count, dtype=torch.bool)
+    plain = rand(generator, count) < settings.plain_share
+    walled = torch.zeros(count, dtype=torch.bool, device=generator.device)
     if settings.walled_share:
-        walled = torch.rand(count, generator=generator) < settings.walled_share
+        walled = rand(generator, count) < settings.walled_share
     layout = _lay_out(tiles.boxes[chosen], filled, plain, walled, strengths, settings, generator)
     canvas_of, slot_of = filled.nonzero(as_tuple=True)
     pen = (settings.variation * ~plain * _pen(count, generator))[canvas_of]
     bends = None
     if settings.bend:
-        bends = settings.bend * torch.randn(len(pen), 2, *_BENDS, generator=generator)
+        bends = settings.bend * randn(generator, len(pen), 2, *_BENDS)
         bends *= ~plain[canvas_of, None, None, None]
     warped, spans, rows = _warp(
         _change_pen(tiles.images[chosen[filled]], pen),
@@ -145,7 +147,7 @@ def make_canvases(
 
     lefts = _place(spans, layout.gaps, filled, width, generator)
     ink = _paste(warped, spans, lefts, filled, height, width)
-    boxes = torch.zeros(count, longest, 4)
+    boxes = torch.zeros(count, longest, 4, device=generator.device)
     left = lefts[filled]
     boxes[canvas_of, slot_of] = torch.stack(
         [left, rows[:, 0], left + spans[:, 1] - spans[:, 0], rows[:, 1]], 1
@@ -174,9 +176,9 @@ def make_canvases(
     lengths = torch.where(empty, 0, slots)
     wide = width >= 3 * height
     if tiles.hands is not None and settings.whole_share and wide and len(tiles.hands.number_lengths):
-        whole = ~empty & (torch.rand(count, generator=generator) < settings.whole_share)
+        whole = ~empty & (rand(generator, count) < settings.whole_share)
         fitting = (tiles.hands.number_lengths <= longest).nonzero()[:, 0]
-        some = fitting[torch.randint(len(fitting), (int(whole.sum()),), generator=generator)]
+        some = fitting[randint(generator, 0, len(fitting), int(whole.sum()))]
         ink[whole] = _resized(tiles.hands.numbers[some], height, width)
         shown[whole] = _first_and_last(ink[whole].amax(1))
         labels[whole] = _cut_or_padded(tiles.hands.number_labels[some], longest)
@@ -184,17 +186,17 @@ def make_canvases(
         boxes[whole] = 0
     pictures, extents = photograph(ink, strengths, shown.float(), generator)
     if tiles.hands is not None and settings.rows_share and wide and len(tiles.hands.rows.lengths):
-        in_cells = torch.rand(count, generator=generator) < settings.rows_share
+        in_cells = rand(generator, count) < settings.rows_share
         rows_shown = tiles.hands.rows
         fitting = (rows_shown.lengths <= longest).nonzero()[:, 0]
-        some = fitting[torch.randint(len(fitting), (int(in_cells.sum()),), generator=generator)]
+        some = fitting[randint(generator, 0, len(fitting), int(in_cells.sum()))]
         pictures[in_cells, 0] = _resized(rows_shown.pictures[some], height, width)
         extents[in_cells] = rows_shown.extents[some] * (width / rows_shown.pictures.shape[2])
         labels[in_cells] = _cut_or_padded(rows_shown.labels[some], longest)
         lengths[in_cells] = rows_shown.lengths[some]
         boxes[in_cells] = 0
     if tiles.finds is not None and settings.found_share:
-        found = torch.rand(count, generator=generator) < settings.found_share
+        found = rand(generator, count) < settings.found_share
         some = tiles.finds.draw(int(found.sum()), generator)
         pictures[found, 0], extents[found] = tiles.finds.pictures[some], tiles.finds.extents[some]
         labels[found] = F.pad(tiles.finds.labels[some], (0, longest - tiles.finds.labels.shape[1]))
@@ -227,10 +229,10 @@ def _lay_out(
     count, longest = filled.shape
 
     def uniform(low: float, high: float, *, each: bool = False) -> Tensor:
-        return low + (high - low) * torch.rand(count, longest if each else 1, generator=generator)
+        return low + (high - low) * rand(generator, count, longest if each else 1)
 
     def normal(deviation: float) -> Tensor:
-        return deviation * torch.randn(count, longest, generator=generator)
+        return deviation * randn(generator, count, longest)
 
     bent = ~plain[:, None]
     rotation, perspective, slant = (
@@ -254,9 +256,7 @@ def _lay_out(
     ink_width, ink_height = boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1]
     tight, usual, wide = uniform(-0.3, 0.02), uniform(0.0, 0.35), uniform(0.3, 1.1)
     mode = uniform(0.0, 1.0)
-    gap = torch.where(mode < 0.3, tight, torch.where(mode < 0.85, usual, wide)) + 0.06 * torch.randn(
-        count, longest, generator=generator
-    )
+    gap = torch.where(mode < 0.3, tight, torch.where(mode < 0.85, usual, wide)) + normal(0.06)
     separated = _separators(filled, strengths[:, EFFECTS.index("marks")], generator)
     gap = gap + separated * uniform(0.05, 0.4)
     if settings.walled_share:  # a wall needs its room
@@ -286,7 +286,7 @@ def _lay_out(
 
     number = filled.sum(1, keepdim=True).clamp(min=1)
     mean_size = torch.where(filled, size, 0).sum(1, keepdim=True) / number
-    along = (torch.arange(longest) - number / 2 + 0.5) * mean_size * 18
+    along = (torch.arange(longest, device=generator.device) - number / 2 + 0.5) * mean_size * 18
     size = size * (1 - 0.25 * perspective.abs() + 0.25 * perspective * (along / (width / 2)).clamp(-1, 1))
     matrices = matrix(size)
     _, heights = extent(matrices)
@@ -300,10 +300,10 @@ def _lay_out(
 def _separators(filled: Tensor, marks: Tensor, generator: torch.Generator) -> Bool[Tensor, "b n"]:
     """Before which digits of the marked numbers a dot or a comma stands: as between thousands, or anywhere."""
     count, longest = filled.shape
-    place = torch.arange(longest)
+    place = torch.arange(longest, device=generator.device)
     thousands = (filled.sum(1, keepdim=True) - place) % 3 == 0
-    anywhere = torch.randint(1, longest + 1, (count, 1), generator=generator) == place
-    kind = torch.rand(count, 1, generator=generator)
+    anywhere = randint(generator, 1, longest + 1, count, 1) == place
+    kind = rand(generator, count, 1)
     chosen = torch.where(kind < 0.45, thousands, anywhere & (kind < 0.65))
     return chosen & filled & (place > 0) & (marks > 0)[:, None]
 
@@ -316,8 +316,8 @@ def _where(strength: Tensor) -> list[Int[Tensor, " m"]]:
 
 def _pen(count: int, generator: torch.Generator) -> Float[Tensor, " b"]:
     """Change of stroke thickness, -1 (thinned) to 1 (thickened); a third of the hands keep MNIST's own."""
-    change = 2 * torch.rand(count, generator=generator) - 1
-    return torch.where(torch.rand(count, generator=generator) < 0.33, 0.0, change)
+    change = 2 * rand(generator, count) - 1
+    return torch.where(rand(generator, count) < 0.33, 0.0, change)
 
 
 def _change_pen(images: Float[Tensor, "m 28 28"], pen: Float[Tensor, " m"]) -> Float[Tensor, "m 28 28"]:
@@ -351,7 +351,9 @@ def _warp(
     """
     matrices, middles = layout.matrices[filled], layout.middles[filled]
     span = 2 * (3 * height // 4)
-    x, y = torch.arange(span) + 0.5 - span / 2, torch.arange(height) + 0.5
+    device = images.device
+    x = torch.arange(span, device=device) + 0.5 - span / 2
+    y = torch.arange(height, device=device) + 0.5
     inverse = torch.linalg.inv(matrices) * (2 / SIDE)  # grid_sample counts a tile from -1 to 1
     centre = ((boxes[:, :2] + boxes[:, 2:]) / 2).floor() * (2 / SIDE) - 1
     along = inverse[:, :, 0, None] * x
@@ -362,7 +364,11 @@ def _warp(
         + torch.complex(across[:, 0], across[:, 1])[:, None]
     )
     if bends is not None:
-        moved = stretching(_BENDS[0], span) @ (bends @ stretching(_BENDS[1], height).T) * (2 / SIDE)
+        moved = (
+            stretching(_BENDS[0], span, device)
+            @ (bends @ stretching(_BENDS[1], height, device).T)
+            * (2 / SIDE)
+        )
         grid = grid + torch.complex(moved[:, 0], moved[:, 1])
     warped = F.grid_sample(images[:, None], torch.view_as_real(grid), align_corners=False)[:, 0]
     return warped, _first_and_last(warped.amax(2)), _first_and_last(warped.amax(1))
@@ -378,15 +384,15 @@ def _place(
     spans: Tensor, gaps: Tensor, filled: Tensor, width: int, generator: torch.Generator
 ) -> Int[Tensor, "b n"]:
     """Column at which the ink of each digit begins: gaps are measured between ink and ink, the whole lies anywhere that fits."""
-    widths = torch.zeros(filled.shape)
+    widths = torch.zeros(filled.shape, device=filled.device)
     widths[filled] = (spans[:, 1] - spans[:, 0]).float()
     # Measured on the ink itself: more overlap than that, and nobody could read what is written.
     gaps = torch.maximum(gaps, -_OVERLAP * torch.minimum(widths, widths.roll(1, 1)))
     advance = widths + gaps.roll(-1, 1)
-    starts = torch.cat([torch.zeros(len(widths), 1), advance.cumsum(1)[:, :-1]], 1)
+    starts = torch.cat([widths.new_zeros(len(widths), 1), advance.cumsum(1)[:, :-1]], 1)
     end = torch.where(filled, starts + widths, 0).amax(1, keepdim=True)
     free = (width - 2 * _BORDER - end).clamp(min=0)
-    lefts = (_BORDER + starts + free * torch.rand(len(widths), 1, generator=generator)).round()
+    lefts = (_BORDER + starts + free * rand(generator, len(widths), 1)).round()
     return torch.minimum(lefts, width - _BORDER - widths).clamp(min=0).long()
 
 
@@ -395,8 +401,8 @@ def _doodle(
 ) -> Float[Tensor, "m h w"]:
     """So many of the doodles, at the canvas's size."""
     if not count:
-        return torch.zeros(0, height, width)
-    return _resized(doodles[torch.randint(len(doodles), (count,), generator=generator)], height, width)
+        return doodles.new_zeros(0, height, width)
+    return _resized(doodles[randint(generator, 0, len(doodles), count)], height, width)
 
 
 def _resized(pictures: Float[Tensor, "m y x"], height: int, width: int) -> Float[Tensor, "m h w"]:
@@ -428,7 +434,7 @@ def _paste(
     count, longest = filled.shape
     span = warped.shape[1]
     padded = width + 2 * span  # a tile's empty sides may hang over the edge
-    canvas = torch.zeros(count * padded, height)
+    canvas = warped.new_zeros(count * padded, height)
     canvas_of, slot_of = filled.nonzero(as_tuple=True)
     inked = warped.amax(2) > 0
     tile, column = inked.nonzero(as_tuple=True)

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from core.data.canvases.draws import rand, randint
+
 EFFECTS = (
     "rotation",
     "perspective",
@@ -42,10 +44,10 @@ def draw_strengths(count: int, difficulty: float, generator: torch.Generator) ->
 
     Every picture has a severity of its own, uniform up to `difficulty`; which effects it meets is drawn by chance.
     """
-    chance = torch.tensor([_CHANCE.get(effect, _USUAL_CHANCE) for effect in EFFECTS])
-    severity = difficulty * torch.rand(count, 1, generator=generator)
-    on = torch.rand(count, len(EFFECTS), generator=generator) < chance
-    return on * severity * (0.3 + 0.7 * torch.rand(count, len(EFFECTS), generator=generator))
+    chance = torch.tensor([_CHANCE.get(effect, _USUAL_CHANCE) for effect in EFFECTS], device=generator.device)
+    severity = difficulty * rand(generator, count, 1)
+    on = rand(generator, count, len(EFFECTS)) < chance
+    return on * severity * (0.3 + 0.7 * rand(generator, count, len(EFFECTS)))
 
 
 def photograph(
@@ -85,41 +87,49 @@ def _apply(
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Float[Tensor, "b 1 1"]:
-    return low + (high - low) * torch.rand(count, 1, 1, generator=generator)
+    return low + (high - low) * rand(generator, count, 1, 1)
 
 
 def _plane(picture: Tensor) -> tuple[Float[Tensor, "h 1"], Float[Tensor, "1 w"]]:
     """Row and column of each pixel, -1 to 1."""
     _, height, width = picture.shape
-    return torch.linspace(-1, 1, height)[:, None], torch.linspace(-1, 1, width)[None]
+    rows, columns = (torch.linspace(-1, 1, side, device=picture.device) for side in (height, width))
+    return rows[:, None], columns[None]
+
+
+def _pixels(picture: Tensor) -> tuple[Int[Tensor, "h 1"], Int[Tensor, "1 w"]]:
+    """Row and column of each pixel, counted from 0."""
+    _, height, width = picture.shape
+    rows, columns = (torch.arange(side, device=picture.device) for side in (height, width))
+    return rows[:, None], columns[None]
 
 
 @cache
-def stretching(cells: int, length: int) -> Float[Tensor, "n c"]:
+def stretching(cells: int, length: int, device: torch.device) -> Float[Tensor, "n c"]:
     """The matrix that stretches so many values to that length, with straight lines between them."""
-    place = torch.linspace(0, cells - 1, length)[:, None]
-    return (1 - (place - torch.arange(cells)).abs()).clamp(min=0)
+    place = torch.linspace(0, cells - 1, length, device=device)[:, None]
+    return (1 - (place - torch.arange(cells, device=device)).abs()).clamp(min=0)
 
 
 def _field(
     count: int, cells: tuple[int, int], shape: tuple[int, int], generator: torch.Generator
 ) -> Float[Tensor, "b h w"]:
     """A smooth random field, 0 to 1, that varies over about as many cells."""
-    coarse = torch.rand(count, *cells, generator=generator)
-    down, across = (stretching(few, many) for few, many in zip(cells, shape, strict=True))
+    coarse = rand(generator, count, *cells)
+    down, across = (stretching(few, many, generator.device) for few, many in zip(cells, shape, strict=True))
     return down @ (coarse @ across.T)
 
 
 def _rules(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     """Rule lines, and half of the time upright ones too: ruled paper, grid paper, the boxes of a form."""
-    count, height, width = ink.shape
-    rows, columns = torch.arange(height)[:, None], torch.arange(width)[None]
+    count, height, _ = ink.shape
+    rows, columns = _pixels(ink)
     darkness = strength * _uniform(count, 0.4, 1.0, generator)
     slope = _uniform(count, -0.03, 0.03, generator)
     half_width = _uniform(count, 0.3, 0.9, generator)
 
     def lines(across: Tensor, along: Tensor, spacing: Tensor) -> Tensor:
-        offset = torch.rand(count, 1, 1, generator=generator)
+        offset = rand(generator, count, 1, 1)
         place = across / spacing - offset + along / spacing  # in spacings, a line at every half
         distance = place.sub_(place.floor()).sub_(0.5).abs_()
         return distance.mul_(-spacing).add_(half_width + 0.5).clamp_(0, 1)
@@ -132,8 +142,8 @@ def _rules(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
 
 def _texture(ink: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     """Patterned paper: the wavy lines of a banknote or a cheque, or the mesh of a cloth, fainter than the pen."""
-    count, height, width = ink.shape
-    rows, columns = torch.arange(height)[:, None], torch.arange(width)[None]
+    count = len(ink)
+    rows, columns = _pixels(ink)
 
     def waves(least: float, most: float) -> Tensor:
         turn = _uniform(count, 0.0, math.pi, generator)
@@ -188,9 +198,9 @@ def _shadow(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Te
 
 
 @cache
-def _cosines(length: int) -> Float[Tensor, "n n"]:
+def _cosines(length: int, device: torch.device) -> Float[Tensor, "n n"]:
     """The orthonormal discrete cosine transform, DCT-II (Ahmed et al. 1974): one wave in each row."""
-    wave, place = torch.arange(length)[:, None], torch.arange(length) + 0.5
+    wave, place = torch.arange(length, device=device)[:, None], torch.arange(length, device=device) + 0.5
     waves = torch.cos(math.pi / length * wave * place) * math.sqrt(2 / length)
     waves[0] = 1 / math.sqrt(length)
     return waves
@@ -201,7 +211,7 @@ def _kept(length: int, share: Tensor, times: int) -> Float[Tensor, "b n"]:
 
     `share` is what the two give together. At the edges a picture goes on as in a mirror.
     """
-    lost = 1 - torch.cos(math.pi / length * torch.arange(length))
+    lost = 1 - torch.cos(math.pi / length * torch.arange(length, device=share.device))
     return (1 - share[:, :, 0] * lost) ** times
 
 
@@ -213,7 +223,7 @@ def _softness(picture: Tensor, blur: Tensor, motion: Tensor, generator: torch.Ge
     count, height, width = picture.shape
     across = _uniform(count, 0.0, 1.0, generator) < 0.6
     blur, motion = 0.65 * blur, 0.6 * motion
-    down, along = _cosines(height), _cosines(width)
+    down, along = _cosines(height, picture.device), _cosines(width, picture.device)
     waves = down @ (picture @ along.T)
     waves *= (_kept(height, blur, 3) * _kept(height, motion * ~across, 4))[:, :, None]
     waves *= (_kept(width, blur, 3) * _kept(width, motion * across, 4))[:, None]
@@ -221,31 +231,33 @@ def _softness(picture: Tensor, blur: Tensor, motion: Tensor, generator: torch.Ge
 
 
 @cache
-def _halving(length: int) -> Float[Tensor, "n n"]:
+def _halving(length: int, device: torch.device) -> Float[Tensor, "n n"]:
     """The matrix that takes the means of pairs and stretches them to the old length again."""
     pairs = math.ceil(length / 2)
-    means = F.one_hot(torch.arange(length) // 2, pairs).float()
-    place = ((torch.arange(length) + 0.5) * pairs / length - 0.5).clamp(0, pairs - 1)[:, None]
-    return (1 - (place - torch.arange(pairs)).abs()).clamp(min=0) @ (means / means.sum(0)).T
+    all_of_them = torch.arange(length, device=device)
+    means = F.one_hot(all_of_them // 2, pairs).float()
+    place = ((all_of_them + 0.5) * pairs / length - 0.5).clamp(0, pairs - 1)[:, None]
+    return (1 - (place - torch.arange(pairs, device=device)).abs()).clamp(min=0) @ (means / means.sum(0)).T
 
 
 def _pixelation(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     """A number that was small in the frame: half the resolution, mixed in by strength."""
-    coarse = _halving(picture.shape[1]) @ (picture @ _halving(picture.shape[2]).T)
+    down, across = (_halving(side, picture.device) for side in picture.shape[1:])
+    coarse = down @ (picture @ across.T)
     return torch.lerp(picture, coarse, strength)
 
 
 @cache
-def _noise_bank(size: int = 1 << 20) -> Float[Tensor, " n"]:
-    """Normal noise, made once: taking a stretch of it is many times faster than drawing anew."""
-    return torch.randn(size, generator=torch.Generator().manual_seed(7))
+def _noise_bank(device: torch.device, size: int = 1 << 20) -> Float[Tensor, " n"]:
+    """Normal noise, made once, and the same on every device: taking a stretch of it is many times faster than drawing anew."""
+    return torch.randn(size, generator=torch.Generator("cpu").manual_seed(7), device="cpu").to(device)
 
 
 def _noise(picture: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     """The sensor's grain, and the coarser grain of the paper."""
     count, height, width = picture.shape
-    bank = _noise_bank()
-    starts: Int[Tensor, " b"] = torch.randint(len(bank) - height * width, (count,), generator=generator)
+    bank = _noise_bank(picture.device)
+    starts: Int[Tensor, " b"] = randint(generator, 0, len(bank) - height * width, count)
     grain = bank.unfold(0, height * width, 1)[starts].reshape(picture.shape)
     paper = _field(count, (height // 3, width // 3), (height, width), generator).sub_(0.5)
     grain *= 0.12 * strength * _uniform(count, 0.0, 1.0, generator)
@@ -276,8 +288,8 @@ _IN_CAMERA: list[tuple[tuple[str, ...], Callable[..., Tensor]]] = [
 
 def _extents(strength: Tensor, spans: Tensor, width: int, generator: torch.Generator) -> Float[Tensor, "b 2"]:
     """Where the picture begins and ends: somewhere outside the number when the effect is on, else at the canvas's sides."""
-    margin = 2 + 28 * torch.rand(len(spans), 2, generator=generator)
-    whole = torch.tensor([0.0, float(width)])
+    margin = 2 + 28 * rand(generator, len(spans), 2)
+    whole = torch.tensor([0.0, float(width)], device=generator.device)
     cut = torch.stack(
         [(spans[:, 0] - margin[:, 0]).clamp(min=0), (spans[:, 1] + margin[:, 1]).clamp(max=width)], 1
     )

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from core.data.canvases.draws import rand
+
 
 def write_marks(
     ink: Float[Tensor, "b h w"],
@@ -24,7 +26,7 @@ def write_marks(
     tall = bottom - top
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * torch.rand(count, *shape, generator=generator)
+        return low + (high - low) * rand(generator, count, *shape)
 
     radius = (tall * uniform(0.02, 0.09)).clamp(min=0.4)
     segments: list[
@@ -82,7 +84,7 @@ def print_boxes(
     count, height, width = ink.shape
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * torch.rand(count, *shape, generator=generator)
+        return low + (high - low) * rand(generator, count, *shape)
 
     left, top, right, bottom = _around(boxes, filled, ink.shape)
     tall = bottom - top
@@ -101,13 +103,13 @@ def print_boxes(
     walls = torch.where(
         filled
         & filled.roll(1, 1)
-        & (torch.arange(filled.shape[1]) > 0)
+        & (torch.arange(filled.shape[1], device=generator.device) > 0)
         & (uniform(0.0, 1.0) < 0.35)[:, None],
         (boxes[..., 2].roll(1, 1) + boxes[..., 0]) / 2,
         -99.0,
     )
     lean = uniform(-0.03, 0.03)[:, None, None]
-    columns, rows = torch.arange(width) + 0.5, torch.arange(height)[:, None] + 0.5
+    columns, rows = _pixels(height, width, ink.device)
     x = columns + lean * rows
     drawn = torch.zeros_like(ink)
     for place in (sides[:, 0], sides[:, 1], *walls.unbind(1)):
@@ -129,21 +131,22 @@ def build_walls(
     count, height, width = ink.shape
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * torch.rand(count, *shape, generator=generator)
+        return low + (high - low) * rand(generator, count, *shape)
 
     left, top, right, bottom = _around(boxes, filled, ink.shape)
     tall = bottom - top
     half = (0.3 + 2.2 * uniform(0.0, 1.0).square())[:, None, None]
     distance = tall[:, None] * uniform(0.03, 0.4, 4) + half[:, :, 0]  # from the ink to the middle of a wall
-    outer = torch.stack([left, right], 1) + distance[:, :2] * torch.tensor([-1.0, 1.0])
-    level = torch.stack([top, bottom], 1) + distance[:, 2:] * torch.tensor([-1.0, 1.0])
+    outwards = torch.tensor([-1.0, 1.0], device=ink.device)
+    outer = torch.stack([left, right], 1) + distance[:, :2] * outwards
+    level = torch.stack([top, bottom], 1) + distance[:, 2:] * outwards
     between = (boxes[..., 2].roll(1, 1) + boxes[..., 0]) / 2
-    is_between = filled & filled.roll(1, 1) & (torch.arange(filled.shape[1]) > 0)
+    is_between = filled & filled.roll(1, 1) & (torch.arange(filled.shape[1], device=ink.device) > 0)
     upright = torch.cat([outer, torch.where(is_between, between, -99.0)], 1)
     kept = uniform(0.3, 1.2, 1)
     upright = torch.where(uniform(0.0, 1.0, upright.shape[1]) < kept, upright, -99.0)
     lean = uniform(-0.03, 0.03)[:, None, None]
-    columns, rows = torch.arange(width) + 0.5, torch.arange(height)[:, None] + 0.5
+    columns, rows = _pixels(height, width, ink.device)
     x, y = columns + lean * rows, rows - lean * columns
 
     def inside(place: Tensor, ends: Tensor, beyond: Tensor) -> Tensor:
@@ -169,7 +172,7 @@ def _around(
 ) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"], Float[Tensor, " b"], Float[Tensor, " b"]]:
     """Left, top, right and bottom of each whole number; of the middle of a canvas without one."""
     _, height, width = shape
-    usual = torch.tensor([0.3 * width, 0.2 * height, 0.7 * width, 0.8 * height])
+    usual = torch.tensor([0.3 * width, 0.2 * height, 0.7 * width, 0.8 * height], device=boxes.device)
     low = torch.where(filled[..., None], boxes[..., :2], torch.inf).amin(1)
     high = torch.where(filled[..., None], boxes[..., 2:], -torch.inf).amax(1)
     around = torch.where(filled.any(1)[:, None], torch.cat([low, high], 1), usual)
@@ -177,10 +180,18 @@ def _around(
     return left, top, right, bottom
 
 
+def _pixels(
+    height: int, width: int, device: torch.device
+) -> tuple[Float[Tensor, " w"], Float[Tensor, "h 1"]]:
+    """Column and row of the middle of each pixel."""
+    columns, rows = (torch.arange(side, device=device) + 0.5 for side in (width, height))
+    return columns, rows[:, None]
+
+
 def _segment(ends: Float[Tensor, "m 5"], height: int, width: int) -> Float[Tensor, "m h w"]:
     """One straight stroke on each picture: from (x, y) to (x, y), and half its width."""
     from_x, from_y, to_x, to_y, radius = ends[:, :, None, None].unbind(1)
-    columns, rows = torch.arange(width) + 0.5, torch.arange(height)[:, None] + 0.5
+    columns, rows = _pixels(height, width, ends.device)
     along_x, along_y = to_x - from_x, to_y - from_y
     share = ((columns - from_x) * along_x + (rows - from_y) * along_y) / (
         along_x * along_x + along_y * along_y

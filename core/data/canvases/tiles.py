@@ -6,7 +6,8 @@ pen and has to tell them by their shape.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from core.config import DIGITS
 from core.data.canvases import negatives, printed, surroundings
+from core.data.canvases.draws import rand
 from core.data.canvases.penned import penned
 from core.data.hands.stock import Hands
 from core.data.mnist import Digits
@@ -27,7 +29,20 @@ _INK = 48  # a pixel at least this bright belongs to the stroke, not to its blur
 
 
 @dataclass(frozen=True)
-class Finds:
+class _Stock:
+    """Tensors that belong together."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same on a device; canvases are made where their tiles are."""
+        parts = {one.name: getattr(self, one.name) for one in fields(self)}
+        moved: dict[str, Any] = {
+            name: part.to(device) for name, part in parts.items() if isinstance(part, Tensor | _Stock)
+        }
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True)
+class Finds(_Stock):
     """What the finder of numbers cut out of camera frames, at the strip's size and ready for `strip`: numbers, and what is none."""
 
     pictures: Float[Tensor, "n h w"]
@@ -42,14 +57,14 @@ class Finds:
     def draw(self, count: int, generator: torch.Generator) -> Int[Tensor, " m"]:
         """Indices of so many finds, numbers and others equally often: there are more of the others, and one would learn to see none."""
         if not count:
-            return torch.zeros(0, dtype=torch.int64)
+            return torch.zeros(0, dtype=torch.int64, device=generator.device)
         is_number = self.lengths > 0
         weights = torch.where(is_number, 1 / is_number.sum(), 1 / (~is_number).sum())
         return torch.multinomial(weights, count, replacement=True, generator=generator)
 
 
 @dataclass(frozen=True)
-class HandTable:
+class HandTable(_Stock):
     """Which tiles are whose: a number is written in one hand, that of a writer with one pen, or a typeface."""
 
     firsts: Int[Tensor, "h 10"]
@@ -73,15 +88,15 @@ class HandTable:
     ) -> Int[Tensor, "b n"]:
         """Tiles of these digits, each row in one hand. A digit that a hand lacks becomes another one."""
         count = len(labels)
-        chance = torch.rand(count, generator=generator)
+        chance = rand(generator, count)
         faces = len(self.firsts) - self.pens
         hand = torch.where(is_face, self.pens + chance * faces, chance * self.pens).long()[:, None]
         first, some = self.firsts[hand, labels], self.counts[hand, labels]
-        return first + (torch.rand(labels.shape, generator=generator) * some).long()
+        return first + (rand(generator, *labels.shape) * some).long()
 
 
 @dataclass(frozen=True)
-class Tiles:
+class Tiles(_Stock):
     """A stock of tiles: MNIST's digits, those drawn by rule, those of other hands, other symbols that are to be read, and what is nothing to be read."""
 
     images: Float[Tensor, "n 28 28"]

@@ -25,7 +25,6 @@ from core.data.canvases.tiles import Tiles, make_tiles
 from core.data.mnist import Digits
 from core.data.strip import strip
 from core.model.checkpoint import Model, build
-from core.model.number_transformer import NumberTransformer
 from core.model.output import Attentions, Output
 from core.reading import Reader, Reading
 from core.reading.explain import METHODS, gradient_weights, patch_weights, rollout_weights
@@ -240,9 +239,8 @@ def _attentions(model: Model, strips: Tensor, labels: Tensor) -> Attentions:
 
 
 def _forward(model: Model, strips: Tensor, labels: Tensor, *, with_weights: bool = False) -> Output:
-    if not isinstance(model, NumberTransformer):
-        return model(strips, with_weights=with_weights)
-    return model(strips, F.pad(labels[:, :-1], (1, 0), value=model.vocabulary.sos), with_weights=with_weights)
+    strips, fed = strips.to(model.device), model.vocabulary.decoder_inputs(labels).to(model.device)
+    return model(strips, fed, with_weights=with_weights).cpu()
 
 
 @torch.inference_mode()

@@ -19,9 +19,7 @@ from torch import Tensor, nn
 
 from core.config import ModelSettings
 from core.model.attention import Attention, KeysValues
-from core.model.decoder import DecoderLayer
 from core.model.encoder import EncoderLayer
-from core.model.number_transformer import NumberTransformer
 from core.reading.overlay import box_on_strip
 from core.reading.reader import Reader
 from core.reading.reading import Reading
@@ -98,7 +96,7 @@ def what_if(reader: Reader, reading: Reading, change: Change) -> Answer:
     changed = _changed_reader(reader, change)
     answer = changed.read_strip(_changed_strip(reader.settings.model, reading, change), reading)
     if change.masked and answer.attention is not None:
-        hidden = _hidden(reader, change).numpy()
+        hidden = _hidden(reader, change).cpu().numpy()
         encoder = answer.attention.encoder.copy()
         encoder[:, :, hidden] = 0
         answer = replace(answer, attention=replace(answer.attention, encoder=encoder))
@@ -170,9 +168,8 @@ def _changed_reader(reader: Reader, change: Change) -> Reader:
         settings = reader.settings.model
         for encoding in cast(list[EncoderLayer], changed.model.encoder.layers):
             encoding.attention = _Blinkered(settings, encoding.attention, hidden).eval()
-        if isinstance(changed.model, NumberTransformer):
-            for decoding in cast(list[DecoderLayer], changed.model.decoder.layers):
-                decoding.cross_attention = _Blinkered(settings, decoding.cross_attention, hidden).eval()
+        for decoding in changed.model.decoder_layers:
+            decoding.cross_attention = _Blinkered(settings, decoding.cross_attention, hidden).eval()
     return changed
 
 
@@ -187,10 +184,8 @@ def _attentions(reader: Reader, part: Part) -> list[Attention]:
     model = reader.model
     if part == "encoder":
         return [layer.attention for layer in cast(list[EncoderLayer], model.encoder.layers)]
-    if not isinstance(model, NumberTransformer):
-        return []
     name = "self_attention" if part == "decoder" else "cross_attention"
-    return [getattr(layer, name) for layer in model.decoder.layers]
+    return [getattr(layer, name) for layer in model.decoder_layers]
 
 
 def _all_attentions(reader: Reader) -> Iterator[tuple[Part, int, Attention]]:
@@ -206,7 +201,7 @@ def _hidden(reader: Reader, change: Change) -> Bool[Tensor, " t"]:
     for row, column in change.masked:
         patches[row, column] = True
     front = reader.model.encoder.summary is not None
-    return torch.cat([torch.zeros(int(front), dtype=torch.bool), patches.flatten()])
+    return nn.functional.pad(patches.flatten(), (int(front), 0)).to(reader.model.device)
 
 
 def _changed_strip(model: ModelSettings, reading: Reading, change: Change) -> np.ndarray:
@@ -247,12 +242,10 @@ def _kept(changed: Reader, answer: Reading, before: Reading) -> tuple[float, ...
     if answer.text == before.text:
         return tuple(digit.probability for digit in answer.digits)
     values = [digit.value for digit in before.digits]
-    seen = torch.from_numpy(answer.strip)[None, None]
+    model = changed.model
+    seen = torch.from_numpy(answer.strip)[None, None].to(model.device)
     with torch.inference_mode():
-        if isinstance(changed.model, NumberTransformer):
-            output = changed.model(seen, torch.tensor([[changed.model.vocabulary.sos, *values]]))
-        else:
-            output = changed.model(seen)
+        output = model(seen, torch.tensor([[model.vocabulary.sos, *values]], device=model.device))
         probabilities = (output.logits[0] / changed.calibration).softmax(-1)
     return tuple(probabilities[step, value].item() for step, value in enumerate(values))
 

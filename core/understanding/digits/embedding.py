@@ -34,9 +34,9 @@ def embedded(model: Model, digits: Digits, canvas: CanvasSettings) -> Iterator[F
     with torch.inference_mode():
         for strips, _ in digit_strips(digits, canvas):
             for some in strips.split(100):  # more at once does not fit the processor's cache, and is slower
-                tokens, _ = model.encoder(some)
+                tokens, _ = model.encoder(some.to(model.device))
                 whole = tokens[:, 0] if model.encoder.summary is not None else tokens.mean(1)
-                yield whole.numpy()
+                yield whole.cpu().numpy()
 
 
 def fingerprint(model: Model) -> str:
@@ -44,7 +44,7 @@ def fingerprint(model: Model) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
+        digest.update(tensor.contiguous().cpu().numpy().tobytes())
     return digest.hexdigest()
 
 

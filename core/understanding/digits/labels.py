@@ -89,7 +89,7 @@ def opinions(reader: Reader, vectors: Float[np.ndarray, "n d"]) -> Float[np.ndar
     if reader.settings.model.kind != "digit":
         raise ValueError(f"kind ({reader.settings.model.kind}) must be digit; give a reader of single digits")
     with torch.inference_mode():
-        logits = reader.model.classify(torch.from_numpy(vectors))
+        logits = reader.model.classify(torch.from_numpy(vectors).to(reader.model.device)).cpu()
         shares = (logits / reader.calibration).softmax(-1).numpy()
     return np.concatenate([shares[:, :NO_DIGIT], shares[:, NO_DIGIT:].sum(1, keepdims=True)], 1)
 

@@ -126,7 +126,7 @@ def tasks(reader: Reader, frame: Frame) -> Tasks:
     (place,) = prepared.places
     (reading,) = reader.read_all(frame)
     weights = patch_weights(reader, reading)
-    seen = torch.from_numpy(reading.strip)[None, None]
+    seen = torch.from_numpy(reading.strip)[None, None].to(reader.model.device)
 
     def make_strip() -> object:
         picture, extents, _ = crop(gray, prepared, place, canvas.height, canvas.width)

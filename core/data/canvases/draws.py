@@ -1,0 +1,21 @@
+"""Draws random numbers where a generator is: on the processor or on a GPU."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def rand(generator: torch.Generator, *shape: int) -> Tensor:
+    """Uniform from 0 to 1."""
+    return torch.rand(shape, generator=generator, device=generator.device)
+
+
+def randn(generator: torch.Generator, *shape: int) -> Tensor:
+    """Normal, with mean 0 and standard deviation 1."""
+    return torch.randn(shape, generator=generator, device=generator.device)
+
+
+def randint(generator: torch.Generator, low: int, high: int, *shape: int) -> Tensor:
+    """Whole, from low to high, which is not among them."""
+    return torch.randint(low, high, shape, generator=generator, device=generator.device)
