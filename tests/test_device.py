@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from core.config import CanvasSettings, ModelSettings, RunSettings, SettingsError, TrainingSettings
 from core.data.canvases import effects
 from core.data.canvases.canvas import Canvases, make_canvases
-from core.data.canvases.tiles import Finds, Tiles
+from core.data.canvases.tiles import Finds, Tiles, on_device
 from core.data.mnist import Mnist
 from core.data.strip import strip
 from core.model.checkpoint import Model, build
@@ -128,11 +128,11 @@ def test_a_model_mixes_nothing_of_the_processor_into_what_is_elsewhere(model: Mo
 
 
 def test_canvases_are_made_where_their_tiles_are(stock: Tiles, device: torch.device) -> None:
-    made = make_canvases(stock.to(device), HARD, 50, 1)
+    made = make_canvases(on_device(stock, device), HARD, 50, 1)
     for part in fields(Canvases):
         value = getattr(made, part.name)
         assert not isinstance(value, Tensor) or value.device == device
-    assert made.texts == make_canvases(stock.to(device), HARD, 50, 1).texts
+    assert made.texts == make_canvases(on_device(stock, device), HARD, 50, 1).texts
 
 
 def test_a_strip_is_the_same_wherever_it_is_made(stock: Tiles, device: torch.device) -> None:
@@ -179,7 +179,7 @@ def test_readings_of_many_come_back_to_the_processor(
     device: torch.device, model: Model, stock: Tiles
 ) -> None:
     canvas = HARD if model.steps > 1 else ONE_DIGIT
-    readings = read_canvases(model.to(device), stock.to(device), canvas, 20, 1)
+    readings = read_canvases(model.to(device), on_device(stock, device), canvas, 20, 1)
     assert {readings.logits.device.type, readings.tokens.device.type} == {"cpu"}
 
 

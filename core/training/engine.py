@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.config import CanvasSettings, RunSettings, TrainingSettings, validated
 from core.data.canvases.canvas import Canvases, make_canvases
-from core.data.canvases.tiles import Finds, Tiles, make_tiles
+from core.data.canvases.tiles import Finds, Tiles, make_tiles, on_device
 from core.data.hands.folder import hands_folder
 from core.data.hands.stock import Hands, load_hands
 from core.data.mnist import Mnist, Split
@@ -113,7 +113,7 @@ def fit(
     symbols = settings.canvas.symbols
     learn = make_tiles(mnist.split("train"), hands_of(settings.canvas, "train"), symbols=symbols)
     check = make_tiles(mnist.split("validation"), hands_of(settings.canvas, "validation"), symbols=symbols)
-    learn, check = replace(learn, finds=finds).to(device), check.to(device)
+    learn, check = on_device(replace(learn, finds=finds), device), on_device(check, device)
     started = time.perf_counter() - progress.seconds
 
     try:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.config import RunSettings
 from core.data.canvases.canvas import make_canvases
-from core.data.canvases.tiles import digit_tiles
+from core.data.canvases.tiles import digit_tiles, on_device
 from core.data.mnist import Mnist
 from core.model.checkpoint import build, parameter_count
 from core.model.device import chosen
@@ -44,7 +44,7 @@ def estimate(settings: RunSettings, mnist: Mnist) -> Estimate:
     random = torch.get_rng_state()
     torch.set_num_threads(choices.threads)
     device = chosen(choices.device)
-    tiles = tiles.to(device)
+    tiles = on_device(tiles, device)
     alone = choices.threads == 1 and device.type == "cpu"
     clock = time.thread_time if alone else time.perf_counter
     try:

@@ -7,7 +7,7 @@ pen and has to tell them by their shape.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -29,20 +29,7 @@ _INK = 48  # a pixel at least this bright belongs to the stroke, not to its blur
 
 
 @dataclass(frozen=True)
-class _Stock:
-    """Tensors that belong together."""
-
-    def to(self, device: torch.device) -> Self:
-        """The same on a device; canvases are made where their tiles are."""
-        parts = {one.name: getattr(self, one.name) for one in fields(self)}
-        moved: dict[str, Any] = {
-            name: part.to(device) for name, part in parts.items() if isinstance(part, Tensor | _Stock)
-        }
-        return replace(self, **moved)
-
-
-@dataclass(frozen=True)
-class Finds(_Stock):
+class Finds:
     """What the finder of numbers cut out of camera frames, at the strip's size and ready for `strip`: numbers, and what is none."""
 
     pictures: Float[Tensor, "n h w"]
@@ -64,7 +51,7 @@ class Finds(_Stock):
 
 
 @dataclass(frozen=True)
-class HandTable(_Stock):
+class HandTable:
     """Which tiles are whose: a number is written in one hand, that of a writer with one pen, or a typeface."""
 
     firsts: Int[Tensor, "h 10"]
@@ -96,7 +83,7 @@ class HandTable(_Stock):
 
 
 @dataclass(frozen=True)
-class Tiles(_Stock):
+class Tiles:
     """A stock of tiles: MNIST's digits, those drawn by rule, those of other hands, other symbols that are to be read, and what is nothing to be read."""
 
     images: Float[Tensor, "n 28 28"]
@@ -122,6 +109,21 @@ class Tiles(_Stock):
     def digit_count(self) -> int:
         """How many tiles, from the first, are MNIST's digits."""
         return int((self.labels >= 0).sum()) - self.penned_count - self.handed_count - self.symbol_count
+
+
+Stock = TypeVar("Stock", Tiles, HandTable, Finds)
+
+
+def on_device(stock: Stock, device: torch.device) -> Stock:
+    """The same stock on a device; canvases are made where their tiles are."""
+    parts = {one.name: getattr(stock, one.name) for one in fields(stock)}
+    moved: dict[str, Any] = {
+        name: part.to(device) for name, part in parts.items() if isinstance(part, Tensor)
+    }
+    moved |= {
+        name: on_device(part, device) for name, part in parts.items() if isinstance(part, HandTable | Finds)
+    }
+    return replace(stock, **moved)
 
 
 def make_tiles(
