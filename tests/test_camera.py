@@ -6,7 +6,7 @@ from torch import Tensor
 
 from core.config import CanvasSettings
 from core.data.canvases.canvas import Canvases, make_canvases
-from core.data.canvases.effects import EFFECTS, draw_strengths, photograph
+from core.data.canvases.effects import EFFECTS, draw_strengths, photograph, place_of
 from core.data.canvases.tiles import Tiles
 
 COUNT, HEIGHT, WIDTH = 24, 24, 64
@@ -25,7 +25,7 @@ SPANS = torch.tensor([[30.0, 40.0]]).expand(COUNT, 2)
 
 def only(effect: str, strength: float) -> Tensor:
     strengths = torch.zeros(COUNT, len(EFFECTS))
-    strengths[:, EFFECTS.index(effect)] = strength
+    strengths[:, place_of(effect)] = strength
     return strengths
 
 
@@ -154,7 +154,7 @@ def test_the_extents_of_hard_canvases_hold_every_digit(tiles: Tiles) -> None:
 def canvases_with(tiles: Tiles, effect: str, strength: float) -> Canvases:
     settings = CanvasSettings(min_digits=4, max_digits=5, empty_share=0)
     strengths = torch.zeros(100, len(EFFECTS))
-    strengths[:, EFFECTS.index(effect)] = strength
+    strengths[:, place_of(effect)] = strength
     return make_canvases(tiles, settings, 100, 1, strengths=strengths)
 
 

@@ -82,7 +82,7 @@ def test_a_chosen_canvas_is_shown_with_its_text_and_effects(app: AppTest, tiles:
 def test_every_effect_is_named_and_explained(app: AppTest) -> None:
     set_to(app)
     for name in EFFECTS:
-        assert f"<b>{name}</b> · {generator.MEANING[name]}" in words(app)
+        assert f"<b>{name}</b> · {EFFECTS[name].phrase}" in words(app)
 
 
 def test_what_comes_out_is_counted_and_timed(app: AppTest) -> None:

@@ -115,18 +115,6 @@ def test_learning_and_explaining_leave_nothing_on_the_processor(model: Model, st
         rollout_weights(read.attentions.encoder, read.attentions.cross, 0)
 
 
-def test_a_model_mixes_nothing_of_the_processor_into_what_is_elsewhere(model: Model) -> None:
-    """The device "meta" computes shapes alone, anywhere, but refuses to mix as a GPU does."""
-    elsewhere, there = model.to("meta"), torch.device("meta")
-    side = (32, 96) if model.steps > 1 else (32, 32)
-    strips = strip(torch.rand(4, 1, *side, device=there), torch.rand(4, 2, device=there))
-    labels = torch.zeros(4, model.steps, dtype=torch.long, device=there)
-    output = elsewhere(strips, model.vocabulary.decoder_inputs(labels), with_weights=True)
-    assert output.logits.device == there and output.logits.shape == (4, model.steps, model.vocabulary.outputs)
-    with pytest.raises(RuntimeError):
-        elsewhere.classify(torch.rand(1, 16))
-
-
 def test_canvases_are_made_where_their_tiles_are(stock: Tiles, device: torch.device) -> None:
     made = make_canvases(on_device(stock, device), HARD, 50, 1)
     for part in fields(Canvases):

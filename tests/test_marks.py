@@ -4,14 +4,14 @@ import torch
 
 from core.config import CanvasSettings
 from core.data.canvases.canvas import Canvases, make_canvases
-from core.data.canvases.effects import EFFECTS
+from core.data.canvases.effects import EFFECTS, place_of
 from core.data.canvases.tiles import Tiles
 
 
 def canvases(tiles: Tiles, effect: str, strength: float) -> Canvases:
     settings = CanvasSettings(min_digits=4, max_digits=6, empty_share=0, difficulty=0)
     strengths = torch.zeros(200, len(EFFECTS))
-    strengths[:, EFFECTS.index(effect)] = strength
+    strengths[:, place_of(effect)] = strength
     return make_canvases(tiles, settings, 200, 1, strengths=strengths)
 
 
@@ -55,7 +55,7 @@ def test_boxes_are_long_lines_around_the_number(tiles: Tiles) -> None:
 def test_boxes_are_printed_on_empty_canvases_too(tiles: Tiles) -> None:
     settings = CanvasSettings(empty_share=1, difficulty=0)
     strengths = torch.zeros(60, len(EFFECTS))
-    strengths[:, EFFECTS.index("boxes")] = 1
+    strengths[:, place_of("boxes")] = 1
     boxed = make_canvases(tiles, settings, 60, 1, strengths=strengths).pictures
     bare = make_canvases(tiles, settings, 60, 1, strengths=0 * strengths).pictures
     assert (boxed < bare).any(dim=(1, 2, 3)).float().mean() > 0.9

@@ -17,7 +17,7 @@ from core.config import (
 )
 from core.data.canvases import negatives, printed
 from core.data.canvases.canvas import make_canvases
-from core.data.canvases.effects import EFFECTS
+from core.data.canvases.effects import place_of
 from core.data.canvases.tiles import Tiles, make_tiles
 from core.data.mnist import Mnist
 from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint, save_checkpoint
@@ -82,7 +82,7 @@ def test_what_is_to_be_read_is_not_drawn_as_what_is_not(monkeypatch: pytest.Monk
 
 
 def test_marks_that_are_read_are_not_written_as_what_is_passed_over(stock: Tiles) -> None:
-    marks = EFFECTS.index("marks")
+    marks = place_of("marks")
     hard = CANVAS.model_copy(update={"difficulty": 1.0})
     assert not make_canvases(stock, hard, 200, 1).strengths[:, marks].any()
     letters = hard.model_copy(update={"symbols": DIGITS + "ABC"})

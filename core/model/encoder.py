@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import cast
 
@@ -16,7 +17,18 @@ from core.config import ModelSettings
 from core.model.attention import ACTIVATIONS, Attention, FeedForward, sincos_positions
 
 
-class PatchStem(nn.Module):
+class Stem(nn.Module):
+    """How pixels become a vector for each patch."""
+
+    def forward(self, strip: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b d rows columns"]:
+        """A vector for each patch."""
+        raise NotImplementedError
+
+    def fold_norms(self) -> None:
+        """Make it faster for reading alone; where there are no norms there is nothing to do."""
+
+
+class PatchStem(Stem):
     """One linear map of each patch, as in the first ViT; patches may overlap."""
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -28,7 +40,7 @@ class PatchStem(nn.Module):
         return self.project(strip)
 
 
-class ConvStem(nn.Module):
+class ConvStem(Stem):
     """A few strided 3x3 convolutions, which train faster and better than one linear map (Xiao et al. 2021, arXiv:2106.14881)."""
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -68,6 +80,10 @@ class ConvStem(nn.Module):
         convert_conv2d_weight_memory_format(self, torch.channels_last)
 
 
+STEMS: dict[str, Callable[[ModelSettings], Stem]] = {"conv": ConvStem, "patch": PatchStem}
+"""By the names of the setting `stem`."""
+
+
 class EncoderLayer(nn.Module):
     """Self-attention and feed-forward, each behind a norm and around a residual (pre-norm)."""
 
@@ -97,7 +113,7 @@ class Encoder(nn.Module):
     def __init__(self, settings: ModelSettings, height: int, width: int, *, summary: bool = False) -> None:
         super().__init__()
         self.grid = settings.grid(height, width)
-        self.stem = ConvStem(settings) if settings.stem == "conv" else PatchStem(settings)
+        self.stem = STEMS[settings.stem](settings)
         self.summary = nn.Parameter(0.02 * torch.randn(1, 1, settings.dim)) if summary else None
         rows, columns = self.grid
         if settings.positions == "learned":
@@ -128,5 +144,4 @@ class Encoder(nn.Module):
 
     def fold_norms(self) -> None:
         """Make the stem faster for reading alone."""
-        if isinstance(self.stem, ConvStem):
-            self.stem.fold_norms()
+        self.stem.fold_norms()

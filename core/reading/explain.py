@@ -1,9 +1,9 @@
-"""A reading in, a map for each digit out: where on the picture the model looked for it."""
+"""Maps of where on the picture the model looked for each digit of a reading."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, get_args
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -11,32 +11,60 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from core.model.checkpoint import Model
-from core.model.output import Output
+from core.model.output import Attentions, Output
 from core.reading.reader import Reader
 from core.reading.reading import Reading, on_picture
 
-Method = Literal["raw", "rollout", "gradient"]
-METHODS: tuple[Method, ...] = get_args(Method)
+
+class Seen(NamedTuple):
+    """A batch of strips, what is written on them, and the attention of the model that read it."""
+
+    model: Model
+    strips: Float[Tensor, "b 1 h w"]
+    tokens: Int[Tensor, "b q"]
+    """What each step is to answer."""
+    attentions: Attentions
+
+
+class Paper(NamedTuple):
+    """Where a method comes from."""
+
+    title: str
+    authors: str
+    link: str
+
+
+class Method(NamedTuple):
+    """A way to tell where the model looked."""
+
+    label: str
+    meaning: str
+    """In a sentence."""
+    paper: Paper
+    weights: Callable[[Seen, int, int | None], Float[Tensor, "b q p"]]
+    """Of each patch for each step; the layer is counted from 0, and a head is the mean of all where it is None."""
+    through_encoder: bool = True
+    """Whether its layers are the encoder's, up to the one that is chosen, or those that answer, each by itself."""
+    live: bool = True
+    """Whether it is fast enough for video: what the model has seen is enough, and it need not be asked again."""
 
 
 def attention_maps(
-    reader: Reader, reading: Reading, method: Method = "raw", *, layer: int = -1, head: int | None = None
+    reader: Reader, reading: Reading, method: str = "raw", *, layer: int = -1, head: int | None = None
 ) -> np.ndarray:
     """(digits, h, w) float32 maps over the picture, 0 to 1, each with 1 at its highest place.
 
-    raw: the attention of each digit's step to the patches, in one layer (the last if not told) and one head (their mean
-    if not told). rollout: the same, followed back through the encoder's layers up to `layer` (Abnar & Zuidema 2020,
-    arXiv:2005.00928). gradient: attention weighted by how much it raises the digit's score, in all layers up to `layer`
-    (Chefer et al. 2021, arXiv:2103.15679). A negative `layer` counts from the last.
+    `METHODS` says what each method tells. Layer and head are the last one and the mean of all if not told; a negative
+    `layer` counts from the last.
     Raises `ValueError` where there is no such layer or head, or where the reading holds no attention.
     """
     return on_picture(patch_weights(reader, reading, method, layer=layer, head=head), reading)
 
 
 def patch_weights(
-    reader: Reader, reading: Reading, method: Method = "raw", *, layer: int = -1, head: int | None = None
+    reader: Reader, reading: Reading, method: str = "raw", *, layer: int = -1, head: int | None = None
 ) -> np.ndarray:
-    """(digits, rows, columns) float32 weights of the patches, by the methods of `attention_maps`."""
+    """(digits, rows, columns) float32 weights of the patches, by one of `METHODS`. Raises `ValueError` as `attention_maps`."""
     if not reading.digits:
         return np.zeros((0, 1, 1), np.float32)
     if reading.attention is None:
@@ -46,18 +74,16 @@ def patch_weights(
     if head is not None:
         _check("head", head, 0, reader.settings.model.heads)
     layer %= layers
-    if method == "gradient":
-        tokens = torch.tensor([[digit.value for digit in reading.digits]])
-        weights = gradient_weights(
-            reader.model, torch.from_numpy(reading.strip)[None, None], tokens, layer, head
-        )
-    else:
-        cross = torch.from_numpy(reading.attention.cross)[:, None]
-        encoder = torch.from_numpy(reading.attention.encoder)[:, None]
-        if method == "raw":
-            weights = _heads(cross[layer], head)
-        else:
-            weights = rollout_weights(list(encoder), list(cross), layer, head)
+    encoder, cross = (
+        list(torch.from_numpy(part)[:, None]) for part in (reading.attention.encoder, reading.attention.cross)
+    )
+    seen = Seen(
+        reader.model,
+        torch.from_numpy(reading.strip)[None, None],
+        torch.tensor([[digit.value for digit in reading.digits]]),
+        Attentions(encoder=encoder, cross=cross),
+    )
+    weights = METHODS[method].weights(seen, layer, head)
     return weights[0].reshape(len(reading.digits), *reading.attention.grid).numpy()
 
 
@@ -123,10 +149,11 @@ def gradient_weights(
     return torch.stack(rows, 1).detach().cpu()
 
 
-def layer_count(reader: Reader, method: Method) -> int:
-    """How many layers there are to choose from: raw looks at those that answer, the others go through the encoder's."""
+def layer_count(reader: Reader, method: str) -> int:
+    """How many layers of a method there are to choose from."""
     model = reader.settings.model
-    return model.decoder_layers if method == "raw" and model.kind == "number" else model.encoder_layers
+    alone = not METHODS[method].through_encoder and model.kind == "number"
+    return model.decoder_layers if alone else model.encoder_layers
 
 
 def _check(name: str, value: int, first: int, behind: int) -> None:
@@ -136,3 +163,36 @@ def _check(name: str, value: int, first: int, behind: int) -> None:
 
 def _heads(weights: Float[Tensor, "b heads q t"], head: int | None) -> Float[Tensor, "b q t"]:
     return weights.mean(1) if head is None else weights[:, head]
+
+
+METHODS: Final = {
+    "raw": Method(
+        "Raw",
+        "How strongly each patch counted when the model wrote the digit: the weights of one layer, as they are.",
+        Paper("Attention Is All You Need", "Vaswani et al. 2017", "https://arxiv.org/abs/1706.03762"),
+        lambda seen, layer, head: _heads(seen.attentions.cross[layer], head),
+        through_encoder=False,
+    ),
+    "rollout": Method(
+        "Rollout",
+        "Follows the attention back through the encoder, where patches exchange what they know, to the patches that the knowledge came from.",
+        Paper(
+            "Quantifying Attention Flow in Transformers",
+            "Abnar & Zuidema 2020",
+            "https://arxiv.org/abs/2005.00928",
+        ),
+        lambda seen, layer, head: rollout_weights(
+            seen.attentions.encoder, seen.attentions.cross, layer, head
+        ),
+    ),
+    "gradient": Method(
+        "Gradient-weighted",
+        "Counts only attention that raised the score of the digit: what was looked at but not used fades.",
+        Paper(
+            "Generic Attention-model Explainability", "Chefer et al. 2021", "https://arxiv.org/abs/2103.15679"
+        ),
+        lambda seen, layer, head: gradient_weights(seen.model, seen.strips, seen.tokens, layer, head),
+        live=False,
+    ),
+}
+"""Every page, command and measurement that shows ways to tell takes them from here."""

@@ -10,13 +10,13 @@ import weakref
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from core.config import Settings
-from core.reading.explain import patch_weights
+from core.reading.explain import METHODS, patch_weights
 from core.reading.find.locate import Box
 from core.reading.overlay import Found, draw_found, png
 from core.reading.reader import Reader
@@ -34,7 +34,7 @@ _REST: Final = 10.0  # seconds without a frame after which the thread ends by it
 _SAME_NUMBER: Final = 0.5  # of the smaller box: how far two boxes overlap where they hold one number
 _REMEMBERED: Final = 12  # readings in the list of the last ones
 
-LiveMethod = Literal["raw", "rollout"]
+LIVE_METHODS: Final = tuple(name for name, method in METHODS.items() if method.live)
 
 
 class LiveSettings(Settings):
@@ -44,12 +44,19 @@ class LiveSettings(Settings):
     """Draw boxes, readings and attention on the video."""
     strength: float = Field(0.6, ge=0, le=1)
     """Opacity of the attention where it is highest."""
-    method: LiveMethod = "raw"
-    """Which attention: raw (of each digit to the patches) or rollout (followed back through the encoder)."""
+    method: str = LIVE_METHODS[0]
+    """Which attention, of those in `explain.METHODS` that are fast enough."""
     mirror: bool = False
     """Show the picture as a mirror does. It is read as the camera sees it."""
     threshold: float = Field(0.5, ge=0, le=1)
     """Probability below which a number is not claimed."""
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, method: str) -> str:
+        if method not in LIVE_METHODS:
+            raise ValueError(f"method ({method}) is not shown live; choose one of {', '.join(LIVE_METHODS)}")
+        return method
 
 
 class Shown(NamedTuple):
@@ -59,7 +66,7 @@ class Shown(NamedTuple):
     """The newest one that says so."""
     probability: float
     """Mean of the readings that say so."""
-    weights: dict[LiveMethod, np.ndarray]
+    weights: dict[str, np.ndarray]
     """(digits, rows, columns) of the patches, by each method."""
     reader: Reader
     """Who read it."""
@@ -393,11 +400,8 @@ def _work(live: weakref.ref[LiveReader], stream: _Stream, wake: threading.Event)
         time.sleep(max(_PACE - took, min(took, 0.25)))
 
 
-def _weights(reader: Reader, reading: Reading) -> dict[LiveMethod, np.ndarray]:
-    return {
-        "raw": patch_weights(reader, reading, "raw"),
-        "rollout": patch_weights(reader, reading, "rollout"),
-    }
+def _weights(reader: Reader, reading: Reading) -> dict[str, np.ndarray]:
+    return {method: patch_weights(reader, reading, method) for method in LIVE_METHODS}
 
 
 def _agree(

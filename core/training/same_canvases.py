@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core.config import CanvasSettings, RunSettings
 from core.data.canvases.canvas import Canvases, make_canvases
-from core.data.canvases.effects import EFFECTS
+from core.data.canvases.effects import EFFECTS, place_of
 from core.data.canvases.tiles import digit_tiles
 from core.data.mnist import Digits
 from core.data.strip import fit, strip
@@ -90,7 +90,7 @@ def same_canvases(
         if kind != CAMERA:
             strengths = torch.zeros(size, len(EFFECTS))
             if kind != CLEAN:
-                strengths[:, EFFECTS.index(kind)] = 1.0
+                strengths[:, place_of(kind)] = 1.0
         parts.append(make_canvases(tiles, plain, size, _SEED + number, strengths=strengths))
         kinds += [kind] * size
     pictures = torch.cat([part.pictures[:, 0] for part in parts])

@@ -28,27 +28,6 @@ _TOGETHER: Final = 24  # made at once, so that the first ones of a seed are the 
 _TRAINING_BATCH: Final = 64
 _SEEDS: Final = 2**31
 
-MEANING: Final = {
-    "rotation": "the line of writing rises or falls, and the digits with it",
-    "perspective": "the paper is seen from a side: digits grow along the line",
-    "slant": "the whole hand leans, mostly to the right",
-    "marks": "dots, commas and dashes are written between and around the digits",
-    "boxes": "a form’s printed boxes or its baseline stand around the digits",
-    "rules": "ruled or grid paper",
-    "texture": "patterned paper: a banknote’s waves, the mesh of a cloth",
-    "smudge": "blots and dirty patches, fainter than the pen",
-    "fading": "a pale pen that presses unevenly",
-    "light": "light falls off across the paper",
-    "shadow": "the soft edge of a shadow lies across the paper",
-    "blur": "out of focus",
-    "motion": "the hand moved while the picture was taken",
-    "pixelation": "the number was small in the frame: half the resolution",
-    "noise": "grain of the sensor, coarser grain of the paper",
-    "inversion": "light ink on dark paper, at any strength",
-    "edge": "the picture ends beside the number, at any strength; what is beyond (hatched) is nothing to the model",
-}
-"""What each of `core.data.canvases.effects.EFFECTS` does, in a phrase."""
-
 
 def canvases(tiles: Tiles, settings: CanvasSettings, count: int, seed: int) -> Canvases:
     """`count` canvases; the first of them are the same for any larger count. Raises `ValueError` as `batches`."""

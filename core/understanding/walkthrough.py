@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import io
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -212,7 +213,7 @@ def walk(reader: Reader, reading: Reading) -> Walk:
 def source(reader: Reader, stage: str) -> Source:
     """The very lines of ours that do a stage. Raises `ValueError` for an unknown one, and names those that there are."""
     model = reader.model
-    places = {
+    places: dict[str, Callable[..., Any]] = {
         "strip": strip,
         "stem": type(model.encoder.stem).forward,
         "encoder": Encoder.forward,

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from core.reading import Reader, Reading
-from core.reading.explain import METHODS, Method, layer_count, patch_weights
+from core.reading.explain import METHODS, layer_count, patch_weights
 from core.reading.overlay import overlay, png, strip_picture
 from core.reading.palette import position_colour
 from core.reading.reading import on_picture
@@ -17,23 +17,12 @@ from core.reading.reading import on_picture
 _ALL: Final = -1
 """What the choice of a digit holds while all are shown."""
 
-NAMES: Final[dict[Method, str]] = {"raw": "Raw", "rollout": "Rollout", "gradient": "Gradient-weighted"}
-EXPLAINED: Final[dict[Method, str]] = {
-    "raw": "How strongly each patch counted when the model wrote the digit: the weights of one layer, as they are. "
-    "From [Attention Is All You Need](https://arxiv.org/abs/1706.03762), Vaswani et al. 2017.",
-    "rollout": "Follows the attention back through the encoder, where patches exchange what they know, to the patches "
-    "that the knowledge came from. From "
-    "[Quantifying Attention Flow in Transformers](https://arxiv.org/abs/2005.00928), Abnar & Zuidema 2020.",
-    "gradient": "Counts only attention that raised the score of the digit: what was looked at but not used fades. From "
-    "[Generic Attention-model Explainability](https://arxiv.org/abs/2103.15679), Chefer et al. 2021.",
-}
-
 
 class View(NamedTuple):
     """Which attention a visitor wants to see; digits, layers and heads are counted from 0, None is all of them."""
 
     digit: int | None
-    method: Method
+    method: str
     layer: int
     head: int | None
 
@@ -68,9 +57,12 @@ def attention_of(reader: Reader, reading: Reading, rgb: np.ndarray, view: View) 
 def choose_attention(reader: Reader, reading: Reading, *, key: str) -> View:
     """The controls: which digit, by which method, in which layer and head. They keep what was chosen."""
     digit = choose_digit(reading, key=f"{key}-digit")
-    number = _choose("Method", range(len(METHODS)), lambda index: NAMES[METHODS[index]], key=f"{key}-method")
-    method = METHODS[number]
-    st.markdown(EXPLAINED[method])
+    names = list(METHODS)
+    number = _choose(
+        "Method", range(len(names)), lambda index: METHODS[names[index]].label, key=f"{key}-method"
+    )
+    method = names[number]
+    st.markdown(explained(method))
     layers, heads = layer_count(reader, method), reader.settings.model.heads
     with st.container(horizontal=True, gap="medium"):
         layer = layers
@@ -79,6 +71,12 @@ def choose_attention(reader: Reader, reading: Reading, *, key: str) -> View:
             layer = _choose(label, range(1, layers + 1), str, default=layers, key=f"{key}-layer-{label}")
         head = _choose("Head", range(heads + 1), lambda index: str(index or "Mean"), key=f"{key}-head")
     return View(digit, method, layer - 1, head - 1 if head else None)
+
+
+def explained(method: str) -> str:
+    """What a method tells and where it comes from, as Markdown."""
+    row = METHODS[method]
+    return f"{row.meaning} From [{row.paper.title}]({row.paper.link}), {row.paper.authors}."
 
 
 def choose_digit(reading: Reading, *, key: str, every: bool = True) -> int | None:
@@ -167,7 +165,7 @@ def _choose(label: str, options: range, name: Callable[[int], str], *, key: str,
     return default if chosen is None else chosen
 
 
-def _layers_of(reader: Reader, method: Method) -> str:
+def _layers_of(reader: Reader, method: str) -> str:
     """What the choice of a layer is called."""
     if method != "raw":
         return "Encoder, up to layer"

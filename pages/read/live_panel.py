@@ -6,12 +6,12 @@ from math import isnan
 
 import streamlit as st
 
-from core.reading.live import LiveMethod, LiveStatistics, Shown
+from core.reading.live import LiveStatistics, Shown
 from core.reading.overlay import png, strip_picture
 from pages.common import assets, layout
 
 
-def show_live(method: LiveMethod, now: LiveStatistics) -> None:
+def show_live(method: str, now: LiveStatistics) -> None:
     """While the camera runs: the readings, the strips with their attention, how fast it goes, the last readings."""
     st.html(live_html(method, now))
 
@@ -22,7 +22,7 @@ def show_last(now: LiveStatistics) -> None:
         st.html(f'{assets.style("live_panel.css")}<div class="live">{_last(now)}</div>')
 
 
-def live_html(method: LiveMethod, now: LiveStatistics) -> str:
+def live_html(method: str, now: LiveStatistics) -> str:
     """What show_live puts on the page: one piece, so that nothing flickers."""
     if not now.frames:
         return f'{assets.style("live_panel.css")}<div class="live"><p class="live-said" role="status">Waiting for the first frame …</p></div>'
@@ -61,7 +61,7 @@ def live_html(method: LiveMethod, now: LiveStatistics) -> str:
     )
 
 
-def _strip(one: Shown, method: LiveMethod) -> str:
+def _strip(one: Shown, method: str) -> str:
     picture = strip_picture(one.reading, one.reader.settings.model, one.weights[method], scale=4)
     # In the page itself: Streamlit would keep every picture of a fragment that runs twice a second.
     data = b64encode(png(picture)).decode()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import streamlit as st
 
 from core.reading import Reader
-from core.reading.live import LiveMethod, LiveReader, LiveSettings
+from core.reading.explain import METHODS
+from core.reading.live import LIVE_METHODS, LiveReader, LiveSettings
 from pages.common import layout, readers, sitemap
 from pages.read import camera, live_panel
-
-_METHODS: Final[dict[LiveMethod, str]] = {"raw": "Each digit's own", "rollout": "Rollout"}
 
 
 def visitors_reader(reader: Reader) -> LiveReader:
@@ -69,13 +66,13 @@ def controls(live: LiveReader, playing: bool) -> None:
         )
     method = st.segmented_control(
         "Attention",
-        list(_METHODS),
+        list(LIVE_METHODS),
         default=default.method,
         persist_state="session",
-        format_func=_METHODS.__getitem__,
+        format_func=lambda method: METHODS[method].label,
         key="webcam-method",
         required=True,
-        help="Each digit's own: where the model looked when it wrote that digit. Rollout: followed back through the encoder.",
+        help=" ".join(f"{METHODS[method].label}: {METHODS[method].meaning}" for method in LIVE_METHODS),
     )
     left, right = st.columns(2, gap="medium")
     strength = left.slider(

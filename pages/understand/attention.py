@@ -30,15 +30,15 @@ def show_methods(reader: Reader, reading: Reading, kind: readers.Kind) -> None:
     digit = attention_maps.choose_digit(reading, key=f"{_KEY}-methods", every=False)
     for column, method in zip(st.columns(len(METHODS), gap="large"), METHODS, strict=True):
         with column.container(key=f"{_KEY}-{method}"):
-            st.markdown(f"**{attention_maps.NAMES[method]}**")
+            st.markdown(f"**{METHODS[method].label}**")
             weights = patch_weights(reader, reading, method)
             st.image(
                 strip_picture(reading, reader.settings.model, weights, digit=digit),
-                alt=f"{attention_maps.NAMES[method]}: where the model looked for the digit {reading.text[digit or 0]}",
+                alt=f"{METHODS[method].label}: where the model looked for the digit {reading.text[digit or 0]}",
                 width="stretch",
                 output_format="PNG",
             )
-            st.caption(attention_maps.EXPLAINED[method])
+            st.caption(attention_maps.explained(method))
     st.subheader("How far to believe them", anchor=False)
     faithfulness_panel.show_curves(reader, reading, digit or 0, kind, key=f"{_KEY}-faithfulness")
     faithfulness_panel.show_measured(reader, kind, key=f"{_KEY}-faithfulness")

@@ -159,7 +159,7 @@ def effect_row(effect: tuple[str, float]) -> str:
         f'<div style="height:6px;border-radius:3px;width:{100 * strength:.0f}%;background:{POSITION_COLOURS[0]}"></div></div>'
     )
     return (
-        f'<tr title="{escape(generator.MEANING[name])}"><td style="padding:.15rem .8rem .15rem 0">{name}</td>'
+        f'<tr title="{escape(EFFECTS[name].phrase)}"><td style="padding:.15rem .8rem .15rem 0">{name}</td>'
         f'<td style="width:55%">{bar}</td>'
         f'<td style="padding-left:.8rem;text-align:right;font-variant-numeric:tabular-nums">{strength:.2f}</td></tr>'
     )
@@ -174,7 +174,7 @@ def show_effects(settings: CanvasSettings, seed: int) -> None:
     )
     figures = []
     for effect in one_by_one(settings, seed, strength, digits.mnist().checksum):
-        meaning = generator.MEANING.get(effect.name, "clean ink, to compare with")
+        meaning = EFFECTS[effect.name].phrase if effect.name in EFFECTS else "clean ink, to compare with"
         pictures = "".join(
             f'<img src="data:image/png;base64,{base64.b64encode(png(picture)).decode()}" alt="{what}" style="display:block;width:100%;'
             'border-radius:4px;margin-bottom:3px;box-shadow:0 0 0 1px color-mix(in srgb,currentColor 16%,transparent)">'

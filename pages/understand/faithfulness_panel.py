@@ -1,25 +1,27 @@
 """How far attention maps can be believed: what a reading's probability owes to what a map marks, and how often maps point at the right digit."""
 
+from itertools import cycle
 from typing import Any, Final
 
 import streamlit as st
 from plotly.subplots import make_subplots
 
 from core.reading import Reader, Reading
+from core.reading.explain import METHODS
 from core.reading.palette import position_colour
 from core.understanding.attention.faithfulness import BASELINES, Curves, Faithfulness, measure, reading_curves
-from pages.common import attention_maps, mnist, readers
+from pages.common import mnist, readers
 from pages.common.charts import show_chart
 
 _NAMES: Final[dict[str, str]] = {
-    **{str(method): name for method, name in attention_maps.NAMES.items()},
+    **{name: method.label for name, method in METHODS.items()},
     "ink": "Ink alone",
     "random": "Random",
     "centre": "Centre",
     "ink in its place": "Ink in the digit's place",
     "random weights": "Untrained model",
 }
-_DASHES: Final = {"raw": "solid", "rollout": "dash", "gradient": "dot", "ink": "solid"}
+_DASHES: Final = {**dict(zip(METHODS, cycle(("solid", "dash", "dot", "dashdot")))), "ink": "solid"}
 _INK: Final = "#888888"
 _SEED: Final = 5 << 20
 Version = tuple[str, float]

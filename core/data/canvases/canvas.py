@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core.config import DIGITS, CanvasSettings
 from core.data.canvases.draws import rand, randint, randn
-from core.data.canvases.effects import EFFECTS, draw_strengths, photograph, stretching
+from core.data.canvases.effects import draw_strengths, photograph, place_of, stretching
 from core.data.canvases.marks import build_walls, print_boxes, write_marks
 from core.data.canvases.tiles import SIDE, Tiles
 from core.vocab import Vocabulary
@@ -40,7 +40,7 @@ class Canvases:
     boxes: Float[Tensor, "b n 4"]
     """Left, top, right and bottom of each digit's ink in pixels; 0 beyond a number's length, and where they are not known."""
     strengths: Float[Tensor, "b k"]
-    """Strength, 0 to 1, of each of `camera.EFFECTS`."""
+    """Strength, 0 to 1, of each of `effects.EFFECTS`."""
     vocabulary: Vocabulary
     """What the labels stand for."""
 
@@ -78,14 +78,14 @@ def make_canvases(
     """`count` canvases: lengths uniform between the settings' bounds, and a share of empty ones.
 
     They are made where the tiles are; a seed gives the same ones on any processor, and others on a GPU.
-    `strengths` sets each of `camera.EFFECTS` by hand; without it they are drawn up to the settings' difficulty.
+    `strengths` sets each of `effects.EFFECTS` by hand; without it they are drawn up to the settings' difficulty.
     """
     generator = torch.Generator(tiles.images.device).manual_seed(seed)
     height, width, longest = settings.height, settings.width, settings.max_digits
     if strengths is None:
         strengths = draw_strengths(count, settings.difficulty, generator)
         if set(settings.symbols) & set(_MARKS):  # what is to be read must not be passed over
-            strengths[:, EFFECTS.index("marks")] = 0
+            strengths[:, place_of("marks")] = 0
 
     slots = randint(generator, settings.min_digits, longest + 1, count)
     empty = rand(generator, count) < settings.empty_share
@@ -152,7 +152,7 @@ def make_canvases(
     boxes[canvas_of, slot_of] = torch.stack(
         [left, rows[:, 0], left + spans[:, 1] - spans[:, 0], rows[:, 1]], 1
     ).float()
-    strength = {effect: strengths[:, EFFECTS.index(effect)] for effect in ("marks", "boxes")}
+    strength = {effect: strengths[:, place_of(effect)] for effect in ("marks", "boxes")}
     for marked in _where(strength["marks"]):
         part = ink[marked], boxes[marked], filled[marked], layout.separated[marked]
         ink[marked] = write_marks(*part, generator)
@@ -236,7 +236,7 @@ def _lay_out(
 
     bent = ~plain[:, None]
     rotation, perspective, slant = (
-        bent * strengths[:, EFFECTS.index(effect), None] * uniform(-1.0, 1.0)
+        bent * strengths[:, place_of(effect), None] * uniform(-1.0, 1.0)
         for effect in ("rotation", "perspective", "slant")
     )
     slope = 0.14 * rotation
@@ -257,7 +257,7 @@ def _lay_out(
     tight, usual, wide = uniform(-0.3, 0.02), uniform(0.0, 0.35), uniform(0.3, 1.1)
     mode = uniform(0.0, 1.0)
     gap = torch.where(mode < 0.3, tight, torch.where(mode < 0.85, usual, wide)) + normal(0.06)
-    separated = _separators(filled, strengths[:, EFFECTS.index("marks")], generator)
+    separated = _separators(filled, strengths[:, place_of("marks")], generator)
     gap = gap + separated * uniform(0.05, 0.4)
     if settings.walled_share:  # a wall needs its room
         gap = torch.where(walled[:, None], gap.clamp(min=0) + uniform(0.15, 0.6), gap)

@@ -1,10 +1,12 @@
-"""Clean ink in, pictures as a camera would take them out: each effect with a strength of its own, whole batches at once."""
+"""Makes of clean ink the pictures that a camera would take: each effect has a strength of its own, whole batches at once."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from functools import cache
+from itertools import groupby
+from typing import Final, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,30 +15,21 @@ from torch import Tensor
 
 from core.data.canvases.draws import rand, randint
 
-EFFECTS = (
-    "rotation",
-    "perspective",
-    "slant",
-    "marks",
-    "boxes",
-    "rules",
-    "texture",
-    "smudge",
-    "fading",
-    "light",
-    "shadow",
-    "blur",
-    "motion",
-    "pixelation",
-    "noise",
-    "inversion",
-    "edge",
-)
-"""What hands, papers and cameras do, in the order in which it happens. The first three act on the layout of the digits,
-marks and boxes are drawn around them (`core.data.canvases.marks`)."""
-
-_CHANCE = {"inversion": 0.5, "edge": 0.7, "noise": 0.6, "boxes": 0.2, "texture": 0.25}
 _USUAL_CHANCE = 0.35
+
+
+class Effect(NamedTuple):
+    """One thing that hands, papers and cameras do."""
+
+    phrase: str
+    """What it does, for people."""
+    change: Callable[..., Tensor] | None = None
+    """From pictures (b, h, w), their strengths (b, 1, 1) and randomness to changed pictures; effects in a row that share one are
+    brought about together. None where it is done elsewhere: to the layout of the digits, around them, or at the picture's sides."""
+    on: Literal["ink", "picture"] = "ink"
+    """What is changed: ink on nothing (1 is ink), or the gray picture that a camera takes of it (1 is white)."""
+    chance: float = _USUAL_CHANCE
+    """Of meeting it."""
 
 
 def draw_strengths(count: int, difficulty: float, generator: torch.Generator) -> Float[Tensor, "b k"]:
@@ -44,7 +37,7 @@ def draw_strengths(count: int, difficulty: float, generator: torch.Generator) ->
 
     Every picture has a severity of its own, uniform up to `difficulty`; which effects it meets is drawn by chance.
     """
-    chance = torch.tensor([_CHANCE.get(effect, _USUAL_CHANCE) for effect in EFFECTS], device=generator.device)
+    chance = torch.tensor([effect.chance for effect in EFFECTS.values()], device=generator.device)
     severity = difficulty * rand(generator, count, 1)
     on = rand(generator, count, len(EFFECTS)) < chance
     return on * severity * (0.3 + 0.7 * rand(generator, count, len(EFFECTS)))
@@ -60,14 +53,26 @@ def photograph(
 
     `spans` holds the first and last column of each number's ink: the edge of a picture never cuts a digit.
     """
-    strength = {effect: strengths[:, index] for index, effect in enumerate(EFFECTS)}
-    picture = ink
-    for effects, change in _ON_PAPER:
-        picture = _apply(picture, [strength[effect] for effect in effects], change, generator)
-    picture = 1 - picture
-    for effects, change in _IN_CAMERA:
-        picture = _apply(picture, [strength[effect] for effect in effects], change, generator)
+    strength = {name: strengths[:, index] for index, name in enumerate(EFFECTS)}
+    picture = 1 - _changed(ink, "ink", strength, generator)
+    picture = _changed(picture, "picture", strength, generator)
     return picture.clamp_(0, 1)[:, None], _extents(strength["edge"], spans, ink.shape[2], generator)
+
+
+def place_of(effect: str) -> int:
+    """Which column of the strengths is that of an effect."""
+    return list(EFFECTS).index(effect)
+
+
+def _changed(
+    picture: Float[Tensor, "b h w"], on: str, strength: dict[str, Tensor], generator: torch.Generator
+) -> Float[Tensor, "b h w"]:
+    """All effects on ink, or all on the picture, one after the other."""
+    names = [name for name, effect in EFFECTS.items() if effect.on == on and effect.change is not None]
+    for change, together in groupby(names, key=lambda name: EFFECTS[name].change):
+        assert change is not None
+        picture = _apply(picture, [strength[name] for name in together], change, generator)
+    return picture
 
 
 def _apply(
@@ -269,23 +274,6 @@ def _inversion(picture: Tensor, strength: Tensor, generator: torch.Generator) ->
     return 1 - picture
 
 
-_ON_PAPER: list[tuple[tuple[str, ...], Callable[..., Tensor]]] = [
-    (("rules",), _rules),
-    (("texture",), _texture),
-    (("smudge",), _smudge),
-    (("fading",), _fading),
-]
-_IN_CAMERA: list[tuple[tuple[str, ...], Callable[..., Tensor]]] = [
-    (("light",), _light),
-    (("shadow",), _shadow),
-    (("blur", "motion"), _softness),
-    (("pixelation",), _pixelation),
-    (("noise",), _noise),
-    (("inversion",), _inversion),
-]
-"""Which effects a change brings about: from pictures (b, h, w), their strengths (b, 1, 1) and randomness to changed pictures."""
-
-
 def _extents(strength: Tensor, spans: Tensor, width: int, generator: torch.Generator) -> Float[Tensor, "b 2"]:
     """Where the picture begins and ends: somewhere outside the number when the effect is on, else at the canvas's sides."""
     margin = 2 + 28 * rand(generator, len(spans), 2)
@@ -294,3 +282,29 @@ def _extents(strength: Tensor, spans: Tensor, width: int, generator: torch.Gener
         [(spans[:, 0] - margin[:, 0]).clamp(min=0), (spans[:, 1] + margin[:, 1]).clamp(max=width)], 1
     )
     return torch.where(strength[:, None] > 0, cut, whole)
+
+
+EFFECTS: Final = {
+    "rotation": Effect("the line of writing rises or falls, and the digits with it"),
+    "perspective": Effect("the paper is seen from a side: digits grow along the line"),
+    "slant": Effect("the whole hand leans, mostly to the right"),
+    "marks": Effect("dots, commas and dashes are written between and around the digits"),
+    "boxes": Effect("a form’s printed boxes or its baseline stand around the digits", chance=0.2),
+    "rules": Effect("ruled or grid paper", _rules),
+    "texture": Effect("patterned paper: a banknote’s waves, the mesh of a cloth", _texture, chance=0.25),
+    "smudge": Effect("blots and dirty patches, fainter than the pen", _smudge),
+    "fading": Effect("a pale pen that presses unevenly", _fading),
+    "light": Effect("light falls off across the paper", _light, "picture"),
+    "shadow": Effect("the soft edge of a shadow lies across the paper", _shadow, "picture"),
+    "blur": Effect("out of focus", _softness, "picture"),
+    "motion": Effect("the hand moved while the picture was taken", _softness, "picture"),
+    "pixelation": Effect("the number was small in the frame: half the resolution", _pixelation, "picture"),
+    "noise": Effect("grain of the sensor, coarser grain of the paper", _noise, "picture", chance=0.6),
+    "inversion": Effect("light ink on dark paper, at any strength", _inversion, "picture", chance=0.5),
+    "edge": Effect(
+        "the picture ends beside the number, at any strength; what is beyond (hatched) is nothing to the model",
+        chance=0.7,
+    ),
+}
+"""What hands, papers and cameras do, in the order in which it happens. The first three act on the layout of the digits,
+marks and boxes are drawn around them (`core.data.canvases.marks`)."""

@@ -111,7 +111,7 @@ class Tiles:
         return int((self.labels >= 0).sum()) - self.penned_count - self.handed_count - self.symbol_count
 
 
-Stock = TypeVar("Stock", Tiles, HandTable, Finds)
+Stock = TypeVar("Stock", bound="Tiles | HandTable | Finds")
 
 
 def on_device(stock: Stock, device: torch.device) -> Stock:

@@ -20,14 +20,14 @@ from torch import Tensor
 
 from core.config import CanvasSettings
 from core.data.canvases.canvas import Canvases, make_canvases
-from core.data.canvases.effects import EFFECTS, draw_strengths
+from core.data.canvases.effects import draw_strengths, place_of
 from core.data.canvases.tiles import Tiles, make_tiles
 from core.data.mnist import Digits
 from core.data.strip import strip
 from core.model.checkpoint import Model, build
 from core.model.output import Attentions, Output
 from core.reading import Reader, Reading
-from core.reading.explain import METHODS, gradient_weights, patch_weights, rollout_weights
+from core.reading.explain import METHODS, Seen, patch_weights
 from core.reading.reading import spread
 from core.training.engine import at_difficulty, cover
 
@@ -206,7 +206,7 @@ def _canvases(tiles: Tiles, canvas: CanvasSettings, count: int, seed: int, clutt
         return make_canvases(tiles, canvas, count, seed)
     generator = torch.Generator().manual_seed(seed)
     strengths = draw_strengths(count, canvas.difficulty, generator)
-    chosen = [EFFECTS.index(effect) for effect in CLUTTER]
+    chosen = [place_of(effect) for effect in CLUTTER]
     strengths[:, chosen] = 0.5 + 0.5 * torch.rand(count, len(chosen), generator=generator)
     return make_canvases(tiles, canvas, count, seed, strengths=strengths)
 
@@ -216,14 +216,16 @@ def _all_maps(
 ) -> dict[str, Float[Tensor, "b q p"]]:
     """Of every method and every baseline, the weights of the patches for each true digit."""
     attentions = _attentions(model, strips, batch.labels)
-    last = len(attentions.encoder) - 1
     ink = rearrange(F.adaptive_avg_pool2d(strips, model.grid), "b 1 rows columns -> b 1 (rows columns)")
     each = torch.ones(1, batch.labels.shape[1], 1)
     raw = attentions.cross[-1].mean(1)
+    seen = Seen(model, strips, batch.labels, attentions)
+    layers = {True: len(attentions.encoder), False: len(attentions.cross)}
     return {
-        "raw": raw,
-        "rollout": rollout_weights(attentions.encoder, attentions.cross, last),
-        "gradient": gradient_weights(model, strips, batch.labels, last),
+        **{
+            name: method.weights(seen, layers[method.through_encoder] - 1, None)
+            for name, method in METHODS.items()
+        },
         "random": torch.rand(raw.shape, generator=torch.Generator().manual_seed(0)),
         "centre": _centre(model.grid).expand_as(raw),
         "ink": ink * each,

@@ -65,7 +65,7 @@ class Seen:
     kinds: list[str]
     """Of `KINDS`."""
     strengths: Float[np.ndarray, "n k"]
-    """Of each of `camera.EFFECTS`, 0 to 1."""
+    """Of each of `effects.EFFECTS`, 0 to 1."""
     pictures: UInt8[np.ndarray, "n h w"]
     """Gray, as the camera saw them."""
     extents: Float[np.ndarray, "n 2"]
@@ -88,7 +88,7 @@ class Seen:
         """What was done to a canvas, in words."""
         if self.kinds[place] != ONE:
             return self.kinds[place]
-        name = EFFECTS[int(self.strengths[place].argmax())]
+        name = list(EFFECTS)[int(self.strengths[place].argmax())]
         level = int(_levels(self.strengths[place]).max())
         return name if name in SWITCHES else f"{name}, {LEVELS[level]}"
 
@@ -219,7 +219,7 @@ class Analysis:
     by: dict[str, tuple[Group, ...]]
     """For each of `VIEWS` its groups, in order; without those that have nothing in them."""
     effects: dict[str, tuple[Group, ...]]
-    """Exact match with each of `camera.EFFECTS` alone, by `LEVELS`, or once for those that are there or not."""
+    """Exact match with each of `effects.EFFECTS` alone, by `LEVELS`, or once for those that are there or not."""
     confusion: dict[tuple[str, str], list[int]]
     """For each written and read digit the canvas of every time that it happened; "" is no digit: one too many, or one missed."""
     reliability: dict[str, tuple[Bin, ...]]
