@@ -23,7 +23,7 @@ from core.data.mnist import Digits, load_mnist
 from core.data.scenes.frame import CONDITIONS, EMPTY_KINDS, Frame, make_empty, make_frame
 from core.data.strip import fit, strip
 from core.reading import Reader, Reading, limit_threads
-from core.reading.find.locate import Located, prepare
+from core.reading.find.locate import Located, locate
 
 if TYPE_CHECKING:
     Condition = str
@@ -149,7 +149,7 @@ def _outcome(reader: Reader, name: str, frame: Frame) -> Outcome:
     seconds = time.perf_counter() - started
     gray = cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY)
     told = "".join(_read_at(reader, gray, true) for _, true in frame.numbers)
-    return Outcome(name, frame, readings, prepare(gray).places, seconds, told)
+    return Outcome(name, frame, readings, locate(gray).places, seconds, told)
 
 
 def _read_at(reader: Reader, gray: np.ndarray, corners: np.ndarray) -> str:

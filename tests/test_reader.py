@@ -238,7 +238,7 @@ def test_many_pictures_read_together_say_what_each_says_alone(
     monkeypatch.setattr("core.reading.reader._TOGETHER", 2)  # so that five strips are three batches
     pictures = [draw(text, size=(160, 500)).gray for text in NUMBERS]
     pictures.insert(2, np.full((60, 80), 255, np.uint8))
-    together = number_reader.read_each(pictures, with_attention=True)
+    together = number_reader.read_batch(pictures, with_attention=True)
     assert together[2].text == "" and together[2].box is None
     for picture, reading in zip(pictures, together, strict=True):
         alone = number_reader.read(picture)
@@ -255,7 +255,7 @@ def test_of_several_numbers_in_each_of_many_pictures_every_one_is_read(number_re
     above = draw("407", size=(240, 640), height=60, at=(60, 80), paper=230, ink=30).gray
     below = draw("25", size=(240, 640), height=60, at=(380, 80), paper=230, ink=30).gray
     sheet = np.concatenate([above, below])
-    (first, second) = number_reader.read_many([sheet, below])
+    (first, second) = number_reader.read_all_batch([sheet, below])
     assert [reading.text for reading in first] == ["407", "25"]
     assert [reading.text for reading in second] == ["25"]
     assert first[1].box is not None and first[1].box[1] > 300

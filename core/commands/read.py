@@ -62,9 +62,9 @@ class Read:
         """Read these pages together and print what they say."""
         pictures = (page.picture for _, page in pages)
         if self.single:
-            found = [[reading] if reading.text else [] for reading in reader.read_each(pictures)]
+            found = [[reading] if reading.text else [] for reading in reader.read_batch(pictures)]
         else:
-            found = reader.read_many(pictures)
+            found = reader.read_all_batch(pictures)
         show = _as_json if self.json else _as_text
         for (path, page), readings in zip(pages, found, strict=True):
             print(show(path, page, readings))

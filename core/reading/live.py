@@ -1,4 +1,4 @@
-"""Camera frames in; the same frames with the newest agreed readings drawn on them out, and what there is to tell about them."""
+"""Camera frames with the newest agreed readings drawn on them, and what there is to tell about them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,11 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from core.config import Settings
+from core.reading.agree import Shown, Track, agree
 from core.reading.explain import METHODS, patch_weights
-from core.reading.find.locate import Box
 from core.reading.overlay import Found, draw_found, png
 from core.reading.reader import Reader
 from core.reading.reading import Reading
-
-AGREEMENT: Final = 0.5
-"""Seconds of readings that agree on what is shown."""
 
 _PACE: Final = (
     1 / 12
@@ -31,7 +28,6 @@ _PACE: Final = (
 _MEASURED: Final = 2.0  # seconds over which rates and times are taken
 _STALE: Final = 2.0  # seconds after which a reading is no longer drawn, if the model has not come back
 _REST: Final = 10.0  # seconds without a frame after which the thread ends by itself
-_SAME_NUMBER: Final = 0.5  # of the smaller box: how far two boxes overlap where they hold one number
 _REMEMBERED: Final = 12  # readings in the list of the last ones
 
 LIVE_METHODS: Final = tuple(name for name, method in METHODS.items() if method.live)
@@ -57,19 +53,6 @@ class LiveSettings(Settings):
         if method not in LIVE_METHODS:
             raise ValueError(f"method ({method}) is not shown live; choose one of {', '.join(LIVE_METHODS)}")
         return method
-
-
-class Shown(NamedTuple):
-    """A number on which the readings of the last half second agree."""
-
-    reading: Reading
-    """The newest one that says so."""
-    probability: float
-    """Mean of the readings that say so."""
-    weights: dict[str, np.ndarray]
-    """(digits, rows, columns) of the patches, by each method."""
-    reader: Reader
-    """Who read it."""
 
 
 @dataclass(frozen=True)
@@ -302,7 +285,7 @@ class LiveReader:
                 stream.tracks = []
                 stream.voted.clear()
             stream.voted.append(waiting.arrived)
-            stream.tracks, shown = _agree(
+            stream.tracks, shown = agree(
                 stream.tracks, found, waiting.arrived, stream.voted, self.settings.threshold
             )
             stream.agreed = _Agreed(waiting.arrived, shown)
@@ -358,7 +341,7 @@ class _Stream:
     """Which `agreed.arrived` was last sent back."""
     voters: tuple[Reader, tuple[int, ...]] | None = None
     """The model and the frame's shape whose readings vote together."""
-    tracks: list[_Track] = field(default_factory=list)
+    tracks: list[Track] = field(default_factory=list)
     voted: deque[float] = field(default_factory=lambda: deque(maxlen=64))
     """When the frames came that have voted."""
     arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=256))
@@ -371,17 +354,6 @@ class _Stream:
     errors: int = 0
     failed: float = float("-inf")
     error: str = ""
-
-
-@dataclass
-class _Track:
-    """One number from frame to frame: where it was last, and what it was read as."""
-
-    box: Box
-    votes: deque[tuple[float, Shown | None]] = field(default_factory=lambda: deque(maxlen=64))
-    """When, and what; None where it was not found."""
-    text: str = ""
-    """What is shown."""
 
 
 def _work(live: weakref.ref[LiveReader], stream: _Stream, wake: threading.Event) -> None:
@@ -402,72 +374,3 @@ def _work(live: weakref.ref[LiveReader], stream: _Stream, wake: threading.Event)
 
 def _weights(reader: Reader, reading: Reading) -> dict[str, np.ndarray]:
     return {method: patch_weights(reader, reading, method) for method in LIVE_METHODS}
-
-
-def _agree(
-    tracks: Sequence[_Track],
-    found: Sequence[Shown],
-    arrived: float,
-    times: Sequence[float],
-    threshold: float,
-) -> tuple[list[_Track], tuple[Shown, ...]]:
-    """The tracks with the votes of one more frame, and what to show, in reading order.
-
-    A frame in which a number is not found votes as well, for nothing: so what has gone goes soon, and one miss does not hide it.
-    """
-    since = arrived - AGREEMENT
-    free = list(tracks)
-    following: list[tuple[_Track, Shown | None]] = []
-    for one in found:
-        box = _box(one.reading)
-        nearest = max(free, key=lambda track: _overlap(track.box, box), default=None)
-        if nearest is not None and _overlap(nearest.box, box) > _SAME_NUMBER:
-            free.remove(nearest)
-        else:
-            nearest = _Track(box)
-        nearest.box = box
-        following.append((nearest, one))
-    following += [(track, None) for track in free]
-    for track, vote in following:
-        track.votes.append((arrived, vote))
-        while track.votes[0][0] <= since:
-            track.votes.popleft()
-    kept = [track for track, _ in following if any(vote is not None for _, vote in track.votes)]
-    # One reading alone may be a mistake; where the model is slow there is only one.
-    needed = 2 if sum(when > since for when in times) >= 4 else 1
-    shown = []
-    for track in kept:
-        elected = _elect(track, needed)
-        track.text = elected.reading.text if elected is not None else ""
-        if elected is not None and elected.probability >= threshold:
-            shown.append(elected)
-    return kept, tuple(shown)
-
-
-def _elect(track: _Track, needed: int) -> Shown | None:
-    """What the votes of a track say: the text with the largest sum of probabilities, or nothing."""
-    votes: dict[str, list[float]] = {}
-    for _, vote in track.votes:
-        text, weight = (vote.reading.text, vote.reading.probability) if vote is not None else ("", 1.0)
-        votes.setdefault(text, []).append(weight)
-    # Where two are level, what is shown stays.
-    text = max(votes, key=lambda text: (round(sum(votes[text]), 6), text == track.text))
-    if not text or len(votes[text]) < needed:
-        return None
-    newest = next(vote for _, vote in reversed(track.votes) if vote is not None and vote.reading.text == text)
-    return newest._replace(probability=sum(votes[text]) / len(votes[text]))
-
-
-def _box(reading: Reading) -> Box:
-    width, height = reading.size
-    return reading.box or (0.0, 0.0, float(width), float(height))
-
-
-def _overlap(first: Box, second: Box) -> float:
-    """What the two share, as a share of the smaller."""
-    wide = min(first[2], second[2]) - max(first[0], second[0])
-    tall = min(first[3], second[3]) - max(first[1], second[1])
-    if wide <= 0 or tall <= 0:
-        return 0.0
-    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
-    return wide * tall / max(smaller, 1e-9)

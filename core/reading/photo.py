@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from core.data.strip import Placement
 from core.reading.files.documents import Page
 from core.reading.files.picture import as_gray
-from core.reading.find.locate import Box, prepare
+from core.reading.find.locate import Box, locate
 from core.reading.overlay import overlay
 from core.reading.palette import position_rgb
 from core.reading.reader import Reader
@@ -80,7 +80,7 @@ def read_photo(reader: Reader, name: str, page: Page, key: str) -> Photo:
     readings = reader.read_all(rgb)
     elapsed = 1e3 * (time.perf_counter() - started)
     scale = min(_SHOWN / max(height, width), 1.0)
-    prepared = prepare(as_gray(rgb))
+    prepared = locate(as_gray(rgb))
     even = (255 * prepared.corrected).round().astype(np.uint8)
     ink = 255 * (prepared.ink & (1 - prepared.foreign))
     numbers = []

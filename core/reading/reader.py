@@ -21,7 +21,7 @@ from core.model.device import Device, chosen
 from core.model.output import Attentions, Output
 from core.reading.files.picture import Picture, as_gray, as_rgb
 from core.reading.find.crop import crop
-from core.reading.find.locate import Box, locate, prepare
+from core.reading.find.locate import Box, locate, number_box
 from core.reading.reading import Attention, DigitReading, Reading
 
 _TOGETHER = 32  # strips that go through the model at once; more gain nothing
@@ -88,16 +88,16 @@ class Reader:
 
         A picture without ink gives a reading with an empty text, and so does ink that the model takes for no number. Raises `PictureError`.
         """
-        return self.read_each([image], with_attention=with_attention)[0]
+        return self.read_batch([image], with_attention=with_attention)[0]
 
-    def read_each(self, images: Iterable[Picture], *, with_attention: bool = False) -> list[Reading]:
+    def read_batch(self, images: Iterable[Picture], *, with_attention: bool = False) -> list[Reading]:
         """What `read` sees in each of several pictures, whose strips go through the model together."""
         spots: list[_Spot] = []
         readings: list[Reading | None] = []
         for number, image in enumerate(images):
             started = time.perf_counter()
             gray = as_gray(as_rgb(image))
-            box = locate(gray)
+            box = number_box(gray)
             if box is not None:
                 shown = fit(gray, box, self.settings.canvas.height, self.settings.canvas.width)
                 spots.append(_Spot(number, box, *shown, gray.shape[::-1], _milliseconds(started)))
@@ -114,9 +114,9 @@ class Reader:
         What the model is less sure of than `at_least` (a probability, 0 to 1) is not claimed; of nothing but 1s it must be
         surer. Raises `PictureError`.
         """
-        return self.read_many([image], with_attention=with_attention, at_least=at_least)[0]
+        return self.read_all_batch([image], with_attention=with_attention, at_least=at_least)[0]
 
-    def read_many(
+    def read_all_batch(
         self, images: Iterable[Picture], *, with_attention: bool = False, at_least: float = LEAST_SURE
     ) -> list[list[Reading]]:
         """What `read_all` finds in each of several pictures; the strips go through the model together, in a third of the time."""
@@ -125,7 +125,7 @@ class Reader:
         for number, image in enumerate(images):
             started = time.perf_counter()
             gray = as_gray(as_rgb(image))
-            prepared = prepare(gray)
+            prepared = locate(gray)
             for place in prepared.places:
                 shown = crop(gray, prepared, place, self.settings.canvas.height, self.settings.canvas.width)
                 spots.append(

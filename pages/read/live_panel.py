@@ -6,7 +6,8 @@ from math import isnan
 
 import streamlit as st
 
-from core.reading.live import LiveStatistics, Shown
+from core.reading.agree import Shown
+from core.reading.live import LiveStatistics
 from core.reading.overlay import png, strip_picture
 from pages.common import assets, layout
 

@@ -18,7 +18,7 @@ def crop(
 ) -> tuple[np.ndarray, tuple[float, float], Placement]:
     """As `core.data.strip.fit`: the (height, width) float32 picture, 0 to 1, of the number at `place`, its extents and placement.
 
-    Lines, neighbours and dirt that `prepare` found near the number get the level of the paper beside them.
+    Lines, neighbours and dirt that `locate` found near the number get the level of the paper beside them.
     """
     picture, extents, placement = fit(gray, place.box, height, width, place.angle)
     foreign, ink = (

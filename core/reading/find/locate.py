@@ -74,7 +74,7 @@ class Prepared:
     """In reading order: lines from top to bottom, in a line from left to right."""
 
 
-def prepare(gray: np.ndarray) -> Prepared:
+def locate(gray: np.ndarray) -> Prepared:
     """Every number in a HW uint8 picture of any size, dark on light or light on dark; none where there is none."""
     fine, found, too_bold = _search(even(gray))
     if not too_bold:
@@ -168,11 +168,11 @@ def _seen(ink: Ink, found: list[_Candidate], side: int) -> tuple[np.ndarray, np.
     return mask, foreign
 
 
-def locate(gray: np.ndarray) -> Box | None:
+def number_box(gray: np.ndarray) -> Box | None:
     """The box around all ink in a HW uint8 picture of one number, either polarity; None where there is no ink.
 
     Specks are passed over, and so are rule lines, and what lies around the paper. A tight crop shows too little paper for
-    `prepare`; but where the box runs into two sides of the picture, and `prepare` finds a number half as wide inside, that is it.
+    `locate`; but where the box runs into two sides of the picture, and `locate` finds a number half as wide inside, that is it.
     """
     box = box_of_all_ink(gray)
     if box is None:
@@ -181,7 +181,7 @@ def locate(gray: np.ndarray) -> Box | None:
     touched = (box[0] <= 1) + (box[1] <= 1) + (box[2] >= width - 1) + (box[3] >= height - 1)
     if touched < 2:
         return box
-    places = [place for place in prepare(gray).places if abs(place.angle) < np.pi / 4]
+    places = [place for place in locate(gray).places if abs(place.angle) < np.pi / 4]
     if not places:
         return box
     left, top, right, bottom = max((place.upright for place in places), key=_area)

@@ -20,7 +20,7 @@ from core.data.scenes.frame import CONDITIONS, EMPTY_KINDS, Frame, make_empty, m
 from core.files import whole
 from core.reading.files.picture import as_gray
 from core.reading.find.crop import crop
-from core.reading.find.locate import Located, prepare
+from core.reading.find.locate import Located, locate
 
 FRAMES = 7000
 """How many frames are searched: about two finds in each."""
@@ -49,7 +49,7 @@ def gather(digits: Digits, canvas: CanvasSettings, frames: int = FRAMES) -> Iter
         else:
             frame = make_empty(str(random.choice(_KINDS)), seed)
         gray = as_gray(frame.picture)
-        prepared = prepare(gray)
+        prepared = locate(gray)
         for place in prepared.places:
             text = _text_at(place, frame)
             if text is not None and len(text) <= canvas.max_digits:

@@ -20,7 +20,7 @@ from core.data.scenes.frame import make_frame
 from core.data.strip import strip
 from core.reading.explain import patch_weights
 from core.reading.find.crop import crop
-from core.reading.find.locate import prepare
+from core.reading.find.locate import locate
 from core.reading.overlay import Found, draw_found
 from core.reading.reader import Reader
 
@@ -110,7 +110,7 @@ def readable_frames(
         frame = make_frame(digits, "clean", seed)
         if len(frame.numbers[0][0]) == length:
             texts = [reading.text for reading in reader.read_all(frame.picture, with_attention=False)]
-            places = prepare(cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY)).places
+            places = locate(cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY)).places
             if len(places) == len(texts) == 1 and len(texts[0]) == length:
                 found.append(frame.picture)
         if len(found) == count:
@@ -122,7 +122,7 @@ def tasks(reader: Reader, frame: Frame) -> Tasks:
     """Each stage of one frame with one number, fed with what the stage before it gave; `read` is encoder and decoder."""
     canvas = reader.settings.canvas
     gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    prepared = prepare(gray)
+    prepared = locate(gray)
     (place,) = prepared.places
     (reading,) = reader.read_all(frame)
     weights = patch_weights(reader, reading)
@@ -141,7 +141,7 @@ def tasks(reader: Reader, frame: Frame) -> Tasks:
             return reader.model.read(seen, with_weights=with_weights)
 
     return {
-        "locate": lambda: prepare(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)),
+        "locate": lambda: locate(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)),
         "strip": make_strip,
         "encoder": encode,
         "without attention": lambda: read(False),
