@@ -1,4 +1,4 @@
-"""Every choice a person can make, as frozen, validated settings; the command line, the JSON files and the forms derive from these."""
+"""Every choice a person can make, as frozen, validated settings, of which the command line, JSON files and forms are made."""
 
 from __future__ import annotations
 

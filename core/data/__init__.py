@@ -1,1 +1,1 @@
-"""MNIST in, normalised strips out: the digits, the canvases made of them, the camera, and the one input contract."""
+"""Digits, the canvases and scenes made of them, and the strip, which is the one input of the reading models."""

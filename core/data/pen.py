@@ -1,4 +1,4 @@
-"""Strokes of a pen in, their ink out: everything here that is drawn and not photographed."""
+"""Draws the strokes of a pen: everything here that is drawn and not photographed."""
 
 from __future__ import annotations
 

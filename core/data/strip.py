@@ -1,4 +1,4 @@
-"""Gray pictures of one number in, strips out: the one normalised input of the models, in training and in use.
+"""Makes strips of gray pictures of one number: the one normalised input of the models, in training and in use.
 
 A strip is ink on nothing: paper is 0 and the pen about 1, whatever the light, the paper and the polarity were.
 `fit` brings a picture to the strip's size (training canvases are made at that size); `strip` takes the light off.

@@ -1,4 +1,4 @@
-"""A name goes in, that module of torchvision comes out, even beside a torch of another build.
+"""Imports modules of torchvision, even beside a torch of another build.
 
 A torchvision built for CUDA cannot load its C++ operators beside a CPU build of torch, and its import then
 stops at `operator torchvision::nms does not exist`. Its pure-Python parts (datasets, transforms.v2, utils)

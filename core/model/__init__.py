@@ -1,1 +1,1 @@
-"""Strips in, logits, boxes and attention out: the two transformers and the files that keep them."""
+"""The two transformers, which read strips, and the files that keep them."""

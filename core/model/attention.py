@@ -1,4 +1,4 @@
-"""Token vectors in, token vectors out, and, when asked, the attention between them."""
+"""Attention and feed-forward layers; the attention between tokens is returned when asked for."""
 
 from __future__ import annotations
 

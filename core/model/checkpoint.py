@@ -1,4 +1,4 @@
-"""A model and its settings in, one safetensors file out, and back. Loading a file can never run code.
+"""Keeps a model and its settings in one safetensors file. Loading a file can never run code.
 
 The settings and what is known of the training are JSON in the file's header, so weights and settings cannot part.
 """

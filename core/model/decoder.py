@@ -1,4 +1,4 @@
-"""What was read so far and the encoded patches in, a vector for each next token out: an autoregressive decoder with a cache."""
+"""An autoregressive decoder with a cache: a vector for each next token, from what was read so far and the encoded patches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strips of one digit in, its class out: the encoder-only Vision Transformer."""
+"""The encoder-only Vision Transformer that classifies one digit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strips in, one vector for each patch out: the Vision Transformer's encoder (Dosovitskiy et al. 2021, arXiv:2010.11929)."""
+"""The Vision Transformer's encoder: a vector for each patch of a strip (Dosovitskiy et al. 2021, arXiv:2010.11929)."""
 
 from __future__ import annotations
 

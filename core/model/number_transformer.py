@@ -1,4 +1,4 @@
-"""Strips in, digit strings out: the encoder-decoder model that reads a number token by token."""
+"""The encoder-decoder model that reads a number off a strip token by token."""
 
 from __future__ import annotations
 

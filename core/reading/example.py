@@ -1,4 +1,4 @@
-"""A seed in, a picture of a number out that no model was trained on: test digits of MNIST, set in a row."""
+"""Pictures of numbers that no model was trained on: test digits of MNIST, set in a row."""
 
 from __future__ import annotations
 

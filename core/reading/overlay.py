@@ -1,4 +1,4 @@
-"""A picture and its readings in, the picture with the attention and the boxes of each digit out; and the strip with its patches."""
+"""Draws readings over their picture: the attention and the box of each digit; and the strip with its patches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page's picture in, every number on it out: marked in the picture, each with a close-up, and as a table for other programs."""
+"""Reads every number on a page: each marked in the picture, with a close-up, and as a table for other programs."""
 
 from __future__ import annotations
 

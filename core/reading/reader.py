@@ -1,4 +1,4 @@
-"""A picture of one number in, a reading out: the public face of the models."""
+"""Reads pictures with one checkpoint: the public face of the models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiles and settings in, batches of digit-string canvases out, with the true box of every digit. Same seed, same canvases."""
+"""Makes batches of canvases, synthetic pictures of numbers with the true box of every digit. Same seed, same canvases."""
 
 from __future__ import annotations
 
@@ -95,36 +95,7 @@ def make_canvases(
     slots = torch.where(empty & (kind < 0.2) | doodled, 0, slots)
     filled: Bool[Tensor, "b n"] = torch.arange(longest, device=generator.device) < slots[:, None]
 
-    chosen = randint(generator, 0, tiles.digit_count, count, longest)
-    behind = int((tiles.labels >= 0).sum())
-    if settings.penned_share:
-        whole, single = (rand(generator, count, n) for n in (1, longest))
-        in_pen = torch.minimum(whole, single) < settings.penned_share / 2
-        first = tiles.digit_count
-        last = first + tiles.penned_count
-        penned = randint(generator, first, last, count, longest)
-        chosen = torch.where(in_pen, penned, chosen)
-    if tiles.hands is not None and settings.hands_share + settings.faces_share:
-        in_face, in_hand = settings.faces_share, settings.hands_share if tiles.hands.pens else 0.0
-        manner = rand(generator, count)
-        is_face = manner < in_face
-        labels = randint(generator, 0, 10, count, longest)
-        handed = tiles.hands.draw(labels, is_face, generator)
-        in_one = is_face | (manner < in_face + in_hand)
-        chosen = torch.where(in_one[:, None], handed, chosen)
-    if tiles.symbol_count:  # each symbol as often as each digit
-        sign = randint(generator, behind - tiles.symbol_count, behind, count, longest)
-        is_sign = rand(generator, count, longest) >= len(DIGITS) / len(settings.symbols)
-        chosen = torch.where(is_sign, sign, chosen)
-    if settings.empty_share:
-        letters = tiles.hands.letters if tiles.hands is not None else 0
-        other = randint(generator, behind, len(tiles.labels) - letters, count, longest)
-        if letters:
-            theirs = len(tiles.labels) - randint(generator, 1, letters + 1, count, longest)
-            lettered = rand(generator, count) < 0.5
-            other = torch.where(lettered[:, None], theirs, other)
-        chosen = torch.where(empty[:, None], other, chosen)
-
+    chosen = _choose(tiles, settings, empty, generator)
     plain = rand(generator, count) < settings.plain_share
     walled = torch.zeros(count, dtype=torch.bool, device=generator.device)
     if settings.walled_share:
@@ -203,6 +174,43 @@ def make_canvases(
         lengths[found] = tiles.finds.lengths[some]
         boxes[found] = 0
     return Canvases(pictures, extents, labels, lengths, boxes, strengths, Vocabulary(settings.symbols))
+
+
+def _choose(
+    tiles: Tiles, settings: CanvasSettings, empty: Bool[Tensor, " b"], generator: torch.Generator
+) -> Int[Tensor, "b n"]:
+    """The tile of each place on each canvas, by the settings' shares; on empty ones, what is nothing to be read."""
+    count, longest = len(empty), settings.max_digits
+    chosen = randint(generator, 0, tiles.digit_count, count, longest)
+    behind = int((tiles.labels >= 0).sum())
+    if settings.penned_share:
+        whole, single = (rand(generator, count, n) for n in (1, longest))
+        in_pen = torch.minimum(whole, single) < settings.penned_share / 2
+        first = tiles.digit_count
+        last = first + tiles.penned_count
+        penned = randint(generator, first, last, count, longest)
+        chosen = torch.where(in_pen, penned, chosen)
+    if tiles.hands is not None and settings.hands_share + settings.faces_share:
+        in_face, in_hand = settings.faces_share, settings.hands_share if tiles.hands.pens else 0.0
+        manner = rand(generator, count)
+        is_face = manner < in_face
+        labels = randint(generator, 0, 10, count, longest)
+        handed = tiles.hands.draw(labels, is_face, generator)
+        in_one = is_face | (manner < in_face + in_hand)
+        chosen = torch.where(in_one[:, None], handed, chosen)
+    if tiles.symbol_count:  # each symbol as often as each digit
+        sign = randint(generator, behind - tiles.symbol_count, behind, count, longest)
+        is_sign = rand(generator, count, longest) >= len(DIGITS) / len(settings.symbols)
+        chosen = torch.where(is_sign, sign, chosen)
+    if settings.empty_share:
+        letters = tiles.hands.letters if tiles.hands is not None else 0
+        other = randint(generator, behind, len(tiles.labels) - letters, count, longest)
+        if letters:
+            theirs = len(tiles.labels) - randint(generator, 1, letters + 1, count, longest)
+            lettered = rand(generator, count) < 0.5
+            other = torch.where(lettered[:, None], theirs, other)
+        chosen = torch.where(empty[:, None], other, chosen)
+    return chosen
 
 
 @dataclass(frozen=True)

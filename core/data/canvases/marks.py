@@ -1,4 +1,4 @@
-"""The ink of numbers in, with what hands and forms put around digits out: dots, commas, dashes, underlines; and boxes."""
+"""Draws what hands and forms put around digits: dots, commas, dashes, underlines; boxes and walls."""
 
 from __future__ import annotations
 

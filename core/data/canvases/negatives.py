@@ -1,4 +1,4 @@
-"""A seed in, drawings that are no number out: letters and scribbles of a digit's size, and doodles as long as a line of writing.
+"""Draws what is no number: letters and scribbles of a digit's size, and doodles as long as a line of writing.
 
 Some letters and some kinds of drawing are kept for tests alone, so that refusing is measured on what no model has met.
 """

@@ -1,4 +1,4 @@
-"""A seed in, digits out as MNIST's writers hardly write them: the European 1 and 7, straight 4s and 9s, a thin even pen.
+"""Draws digits as MNIST's writers hardly write them: the European 1 and 7, straight 4s and 9s, a thin even pen.
 
 MNIST was written in the United States, with soft pens. Each digit here is a few strokes through points that every hand
 moves a little.

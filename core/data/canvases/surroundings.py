@@ -1,4 +1,4 @@
-"""A seed in, pieces of what lies around numbers out: small print, the edges of things, pens, stains, cloth. None is a number.
+"""Draws pieces of what lies around numbers: small print, the edges of things, pens, stains, cloth. None is a number.
 
 Of a frame a finder cuts out whatever might be a number, so a model meets all of this and has to say "nothing". Some kinds are
 kept for tests alone.

@@ -1,4 +1,4 @@
-"""MNIST digits in, a stock of tiles out: the digits that canvases are made of, and things that are not digits.
+"""The stock of tiles that canvases are made of: digits, other symbols that are to be read, and what is nothing to be read.
 
 Letters and scribbles pass through the same geometry as digits, so a model meets them at the same size, slant and
 pen and has to tell them by their shape.
@@ -193,9 +193,15 @@ def _table(hands: Hands, start: int) -> HandTable:
     rows = Finds(_as_ink(hands.rows.pictures), extents, row_labels, row_lengths)
     pens = int(hands.pens.hands.max(initial=-1)) + 1
     return HandTable(
-        torch.tensor(firsts), torch.tensor(counts), pens, len(hands.letters), _as_ink(hands.numbers.pictures),
-        labels, lengths, rows,
-    )  # fmt: skip
+        torch.tensor(firsts),
+        torch.tensor(counts),
+        pens,
+        len(hands.letters),
+        _as_ink(hands.numbers.pictures),
+        labels,
+        lengths,
+        rows,
+    )
 
 
 def as_labels(texts: list[str]) -> tuple[Int[Tensor, "n d"], Int[Tensor, " n"]]:

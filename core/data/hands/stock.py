@@ -101,9 +101,13 @@ def load_hands(folder: Path, split: Split) -> Hands:
     letters = [_face_letters(characters, split)]
     if missing(folder):
         return Hands(
-            Digits(*_no_tiles()), faces, Lines(_no_lines(), []), Rows(_no_lines(), np.zeros((0, 2), np.float32), []),
-            np.concatenate(letters), _no_lines(),
-        )  # fmt: skip
+            Digits(*_no_tiles()),
+            faces,
+            Lines(_no_lines(), []),
+            Rows(_no_lines(), np.zeros((0, 2), np.float32), []),
+            np.concatenate(letters),
+            _no_lines(),
+        )
     written = [Strokes.load(folder / f"{name}_strokes.npz") for name in ("pendigits", "unipen_digits")]
     letters += [
         _pen_letters(Strokes.load(folder / "unipen_letters_symbols_strokes.npz"), characters, split, random),

@@ -1,4 +1,4 @@
-"""MNIST digits and a seed in, camera frames out: a number on paper under a named condition, or a scene without any.
+"""Makes camera frames: a number on paper under a named condition, or a scene without any.
 
 Frames are for measuring, not for training: they are drawn one at a time, in frames of 640 x 480. What stands in a
 frame is known: the text of each number and the outline of its ink, which lies tilted where the number does.

@@ -1,4 +1,4 @@
-"""Random numbers in, what lies around a number out: rules on paper, tables, things beside it, a face or a hand.
+"""Paints what lies around a number: rules on paper, tables, things beside it, a face or a hand.
 
 All are layers of a frame of 480 x 640 in float32, 0 to 255: a cover (HW, 0 to 1) and the colours that it lets be seen.
 """
@@ -279,6 +279,7 @@ def person(kind: str, random: np.random.Generator) -> Rgb:
 
 
 def blend(under: Rgb, cover: np.ndarray, over: Rgb) -> Rgb:
+    """One picture over another, where `cover` (HW, 0 to 1) says so."""
     opacity = cover[..., None].astype(np.float32)
     return under * (1 - opacity) + over * opacity
 
@@ -311,5 +312,6 @@ def _skin(random: np.random.Generator) -> np.ndarray:
 
 
 def thick_line(cover: np.ndarray, start: np.ndarray, end: np.ndarray, thick: int) -> None:
+    """Draws a straight line into the HW uint8 `cover`."""
     first, last = start.round().astype(int).tolist(), end.round().astype(int).tolist()
     cv2.line(cover, first, last, 255, thick, cv2.LINE_AA)

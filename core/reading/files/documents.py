@@ -13,8 +13,18 @@ from core.reading.files.picture import as_rgb, open_bytes, page_count
 from core.reading.files.sandbox import pages_elsewhere
 
 SUFFIXES: Final = (
-    ".png", ".jpg", ".jpeg", ".webp", ".heic", ".heif", ".tif", ".tiff", ".pdf", ".bmp", ".gif"
-)  # fmt: skip
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".heic",
+    ".heif",
+    ".tif",
+    ".tiff",
+    ".pdf",
+    ".bmp",
+    ".gif",
+)
 """Of the files that can be read."""
 
 MOST_PAGES: Final = 50

@@ -1,4 +1,4 @@
-"""A phone's HEIC file in, a PIL image out; the one file that knows pillow-heif."""
+"""Opens a phone's HEIC file as a PIL image; the one file that knows pillow-heif."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A PDF document in, pictures of its pages out; the one file that knows pypdfium2."""
+"""Renders the pages of a PDF document; the one file that knows pypdfium2."""
 
 from __future__ import annotations
 

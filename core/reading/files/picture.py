@@ -1,4 +1,4 @@
-"""Anything that may be a picture in, plain gray and RGB arrays out, or an error that says what to do."""
+"""Brings anything that may be a picture into plain gray and RGB arrays, or says what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A prepared picture and a place in it in, the number alone at the strip's size out: what else lies there is painted over."""
+"""Cuts one number out of a picture at the strip's size: what else lies there is painted over."""
 
 from __future__ import annotations
 

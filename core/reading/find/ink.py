@@ -1,4 +1,4 @@
-"""A gray picture of any size in, what stands out from its paper out: dark ink, bright ink, and the light evened out."""
+"""Tells what stands out from the paper of a picture: dark ink, bright ink, and the light evened out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A frame or photo in, the place of every number in it out; or the box of a picture that is of one number."""
+"""Finds the place of every number in a picture; or the box of the number that a picture is of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An ink mask in, the same without rule lines, grids and the frames of forms out; strokes that they cross stay whole."""
+"""Takes rule lines, grids and the frames of forms out of an ink mask; strokes that they cross stay whole."""
 
 from __future__ import annotations
 

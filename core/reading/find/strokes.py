@@ -1,4 +1,4 @@
-"""The ink of a picture in, its strokes out, and which of them stand together as the digits of a number."""
+"""Finds the strokes in the ink of a picture, and which of them stand together as the digits of a number."""
 
 from __future__ import annotations
 
@@ -54,10 +54,12 @@ class Strokes:
 
     @property
     def wide(self) -> np.ndarray:
+        """Of each, in pixels."""
         return self.right - self.left
 
     @property
     def tall(self) -> np.ndarray:
+        """Of each, in pixels."""
         return self.bottom - self.top
 
 

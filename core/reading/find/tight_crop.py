@@ -1,4 +1,4 @@
-"""A gray picture that is of one number in, the box around all of its ink out; a tight crop may show hardly any paper."""
+"""Finds the box around all ink of a picture that is of one number; a tight crop may show hardly any paper."""
 
 from __future__ import annotations
 

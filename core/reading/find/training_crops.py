@@ -1,4 +1,4 @@
-"""Simulated camera frames in; what the finder of numbers cuts out of them, out: numbers, and what is none but looks like one.
+"""Gathers what the finder of numbers cuts out of simulated camera frames: numbers, and what is none but looks like one.
 
 Most of what a camera shows is no number, and some of it passes every test of shape: an upright edge is as good a 1 as any.
 A model that has met what the finder really cuts out reads it better, and learns to say "nothing" of the rest.
