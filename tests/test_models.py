@@ -113,7 +113,9 @@ def test_asking_for_attention_changes_nothing_else(talkative: NumberTransformer)
     assert torch.allclose(plain.logits, asked.logits, atol=1e-4)
     assert not plain.attentions.encoder and not plain.attentions.decoder and not plain.attentions.cross
     digit = digit_model()
-    assert torch.allclose(digit(strips()).logits, digit(strips(), with_weights=True).logits, atol=1e-5)
+    assert torch.allclose(
+        digit.read(strips()).logits, digit.read(strips(), with_weights=True).logits, atol=1e-5
+    )
 
 
 def test_a_batch_is_read_as_its_strips_would_be_alone(talkative: NumberTransformer) -> None:
@@ -181,6 +183,16 @@ def test_the_digit_model_answers_in_one_step_and_shows_where_its_summary_looked(
     assert [weights.shape for weights in output.attentions.encoder] == [(5, 2, 9, 9)] * 2
     for cross, encoder in zip(output.attentions.cross, output.attentions.encoder, strict=True):
         assert torch.equal(cross, encoder[:, :, :1, 1:])
+
+
+def test_the_digit_model_is_called_as_the_number_model_and_answers_the_same_whatever_is_fed() -> None:
+    model = digit_model()
+    fed = model(strips(), torch.tensor([[VOCABULARY.sos, 3]]).expand(5, 2), with_weights=True)
+    read = model.read(strips(), with_weights=True)
+    assert torch.equal(fed.logits, read.logits) and fed.tokens.tolist() == [[VOCABULARY.sos]] * 5
+    assert torch.equal(fed.attentions.cross[0], read.attentions.cross[0])
+    bare = model(strips(), fed.tokens, with_weights=True, encoder_weights=False)
+    assert not bare.attentions.encoder and not bare.attentions.cross
 
 
 BASE = {"stem": "patch", "patch_overlap": 0}

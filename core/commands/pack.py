@@ -8,8 +8,8 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from core.commands.arguments import parse
-from core.training.store.bundle import pack
 from core.training.store.tracking import Store
+from core.training.sweeps.bundle import pack
 from core.training.sweeps.study import SweepError, sweeps
 
 

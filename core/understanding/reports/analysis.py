@@ -533,9 +533,7 @@ def _by(seen: Seen, read_right: Bool[np.ndarray, " m"]) -> dict[str, tuple[Group
         "length": _groups(
             [str(length) for length in range(longest + 1)], np.where(shown, lengths, -1), right
         ),
-        "digit": _groups(
-            names, np.array([names.index(sign) for sign in written], int), read_right
-        ),
+        "digit": _groups(names, np.array([names.index(sign) for sign in written], int), read_right),
         "position": _groups(
             [str(place + 1) for place in range(longest)],
             np.broadcast_to(slots, there.shape)[there],
