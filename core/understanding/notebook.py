@@ -96,8 +96,8 @@ def _outputs(outputs: list[dict[str, Any]]) -> tuple[str | bytes, ...]:
         if "image/png" in data:
             shown.append(base64.b64decode(_joined(data["image/png"]), validate=False))
             continue
-        said = output.get("text", data.get("text/plain", output.get("traceback", "")))
-        text = _COLOURS.sub("", _joined(said))
+        printed = output.get("text", data.get("text/plain", output.get("traceback", "")))
+        text = _COLOURS.sub("", _joined(printed))
         if shown and isinstance(shown[-1], str):
             shown[-1] += text
         elif text:

@@ -66,17 +66,17 @@ def _board(key: str, brush: int, place: Any) -> list[dict[str, Any]]:
             key=f"{key}-canvas",
         )
         _without_toolbar(f"{key}-board")
-    said = result.json_data or {"objects": []}
-    # After undo and clear the first run still gets what the canvas had said before.
-    if said == state.get(f"{key}-outdated"):
+    reported = result.json_data or {"objects": []}
+    # After undo and clear the first run still gets what the canvas had reported before.
+    if reported == state.get(f"{key}-outdated"):
         return list(state[f"{key}-strokes"])
     state[f"{key}-outdated"] = None
-    state[f"{key}-said"] = said
-    state[f"{key}-strokes"] = said["objects"]
+    state[f"{key}-reported"] = reported
+    state[f"{key}-strokes"] = reported["objects"]
     picture = result.image_data  # None until the first stroke, also for a canvas that was given a drawing
     if picture is not None:
         state[f"{key}-ink"] = np.ascontiguousarray(picture[..., 0])
-    return list(said["objects"])
+    return list(reported["objects"])
 
 
 def _undo(key: str) -> None:
@@ -90,7 +90,7 @@ def _restart(key: str, strokes: list[dict[str, Any]]) -> None:
     count = state.get(f"{key}-start", {}).get("count", 0) + 1
     state[f"{key}-start"] = {"objects": strokes, "count": count}
     state[f"{key}-strokes"] = strokes
-    state[f"{key}-outdated"] = state.get(f"{key}-said")
+    state[f"{key}-outdated"] = state.get(f"{key}-reported")
 
 
 def _brush(key: str) -> int:

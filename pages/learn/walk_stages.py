@@ -108,11 +108,11 @@ def _patches(reader: Reader, way: Walk, chosen: Chosen) -> None:
         key="walk-patches",
         height=_strip_height(way) + 20,
     )
-    picture, words = st.columns([1, 1.2], gap="medium", vertical_alignment="center")
+    picture, explanation = st.columns([1, 1.2], gap="medium", vertical_alignment="center")
     row, column = divmod(chosen.patch, grid.columns)
     with picture:
         _show(figures.numbers_figure(way.patches[row, column].numpy()), key="walk-numbers", height=260)
-    with words:
+    with explanation:
         beyond = (
             f" The convolutions that come next look beyond it, at {reach} × {reach} pixels around its middle."
             if reach > grid.side
@@ -429,9 +429,9 @@ def _strip_height(way: Walk) -> int:
 def _say_tensor(name: str, array: np.ndarray, what: str = "") -> None:
     """A tensor's name, shape and range, as in the code."""
     shape = f"({', '.join(map(str, array.shape))})" if array.ndim > 1 else f"({array.shape[0]},)"
-    said = f", {what}" if what else ""
+    meaning = f", {what}" if what else ""
     st.markdown(
-        f":small[`{name}` · `{shape}` · values {array.min():.2f} to {array.max():.2f}{said}]".replace(
+        f":small[`{name}` · `{shape}` · values {array.min():.2f} to {array.max():.2f}{meaning}]".replace(
             "-", "−"
         )
     )

@@ -88,7 +88,7 @@ if reading.text:
         )
 
 st.header("What the model saw", anchor=False)
-strip, words = st.columns(_HALVES, gap="large")
+strip, description = st.columns(_HALVES, gap="large")
 with strip.container(key=f"draw-strip-{kind}"):
     st.image(
         seen.strip,
@@ -96,7 +96,7 @@ with strip.container(key=f"draw-strip-{kind}"):
         width="stretch",
         output_format="PNG",
     )
-with words:
+with description:
     attention_maps.say_strip(reader, reading)
     attention_maps.say_timings(reading, seen)
     attention_maps.save_buttons(reading, seen, key="draw")

@@ -26,10 +26,10 @@ def show_last(now: LiveStatistics) -> None:
 def live_html(method: str, now: LiveStatistics) -> str:
     """What show_live puts on the page: one piece, so that nothing flickers."""
     if not now.frames:
-        return f'{assets.style("live_panel.css")}<div class="live"><p class="live-said" role="status">Waiting for the first frame …</p></div>'
+        return f'{assets.style("live_panel.css")}<div class="live"><p class="live-note" role="status">Waiting for the first frame …</p></div>'
     parts = [layout.reading_html(one.reading) for one in now.shown]
-    words = "no number here" if now.readings_per_second else "looking …"
-    nothing = f'<div class="reading" role="status"><div class="reading-none">{words}</div></div>'
+    state = "no number here" if now.readings_per_second else "looking …"
+    nothing = f'<div class="reading" role="status"><div class="reading-none">{state}</div></div>'
     figures = (
         ("frames/s", f"{now.frames_per_second:.0f}"),
         ("model", _ms(now.model_ms)),
@@ -38,21 +38,21 @@ def live_html(method: str, now: LiveStatistics) -> str:
         ("frames", f"{now.frames}"),
         ("dropped", f"{now.dropped}"),
     )
-    said = []
+    notes = []
     if now.frozen:
-        said.append("Frozen. Press Go on to see the camera again.")
+        notes.append("Frozen. Press Go on to see the camera again.")
     if now.behind:
-        said.append(
+        notes.append(
             f"Running behind: the model reads {now.readings_per_second:.0f} of {now.frames_per_second:.0f} frames a second. "
             "The video does not wait for it."
         )
     if now.error:
-        said.append(f"Reading failed ({now.error}). It goes on with the next frame; {now.errors} so far.")
+        notes.append(f"Reading failed ({now.error}). It goes on with the next frame; {now.errors} so far.")
     strips = "".join(_strip(one, method) for one in now.shown[:3])
     return (
         f'{assets.style("live_panel.css")}<div class="live">'
         + ("".join(parts) or nothing)
-        + "".join(f'<p class="live-said" role="status">{escape(line)}</p>' for line in said)
+        + "".join(f'<p class="live-note" role="status">{escape(line)}</p>' for line in notes)
         + (f'<div class="live-strips">{strips}</div>' if strips else "")
         + '<dl class="live-figures">'
         + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)

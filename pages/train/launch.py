@@ -161,7 +161,7 @@ def go_on(job_id: str) -> None:
     try:
         jobs.resume(job_id)
     except jobs.JobError as error:
-        st.session_state["train-said"] = str(error)
+        st.session_state["train-message"] = str(error)
 
 
 layout.header(sitemap.LAUNCH)
@@ -226,6 +226,6 @@ if pressed and settings is not None:
     launch(settings, name.strip(), begin, sample=sample)
 
 st.header("Runs launched here", anchor=False)
-if said := st.session_state.pop("train-said", None):
-    st.error(said)
+if message := st.session_state.pop("train-message", None):
+    st.error(message)
 follow()

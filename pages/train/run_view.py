@@ -79,10 +79,10 @@ def _one(watched: Watched, row: int, settings: RunSettings) -> None:
     digits = "".join(
         f'<b style="color:{position_colour(index)}">{digit}</b>' for index, digit in enumerate(text)
     )
-    said = digits or "<i>no number</i>"
+    shown = digits or "<i>no number</i>"
     verdict = "right" if text == truth else f"wrong: it is {truth or 'no number'}"
     st.html(
-        f'<p class="watched">{said} <small>{layout.percent(float(watched.probabilities[row]))} sure, {verdict}</small></p>'
+        f'<p class="watched">{shown} <small>{layout.percent(float(watched.probabilities[row]))} sure, {verdict}</small></p>'
     )
 
 

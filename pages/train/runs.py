@@ -42,11 +42,11 @@ def say_empty() -> None:
 
 
 def attempt(action: Callable[..., object], *arguments: object) -> None:
-    """Do something to the store; what is wrong with it is said on the page."""
+    """Do something to the store; what is wrong with it is message on the page."""
     try:
         action(*arguments)
     except StoreError as error:
-        st.session_state["runs-said"] = str(error)
+        st.session_state["runs-message"] = str(error)
     run_table.changed()
 
 
@@ -71,10 +71,10 @@ def use(run: Run) -> None:
     try:
         path = run_table.checkpoint(run)
     except StoreError as error:
-        st.session_state["runs-said"] = str(error)
+        st.session_state["runs-message"] = str(error)
         return
     if path is None:
-        st.session_state["runs-said"] = (
+        st.session_state["runs-message"] = (
             f"{run.name} kept no checkpoint: it was not validated even once, or only its figures are here."
         )
         return
@@ -113,13 +113,13 @@ def take_settings(run: Run) -> None:
         forms.fill("train", settings_of(run))
         st.session_state["runs-go"] = True
     except SettingsError as error:
-        st.session_state["runs-said"] = str(error)
+        st.session_state["runs-message"] = str(error)
 
 
 def messages() -> None:
     """What came of what was pressed."""
-    if said := st.session_state.pop("runs-said", None):
-        st.error(layout.escape_markdown(said))
+    if message := st.session_state.pop("runs-message", None):
+        st.error(layout.escape_markdown(message))
     if st.session_state.pop("runs-go", False):
         st.switch_page(sitemap.LAUNCH.file)
     if used := st.session_state.pop("runs-used", None):

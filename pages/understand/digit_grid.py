@@ -84,7 +84,7 @@ def _chosen(judge: Reader | None) -> None:
     one = part(some, slice(place, place + 1))
     label = int(one.labels[0])
     st.markdown(f"**{SPLITS[split]} digit {place:,}, labelled {label}**")
-    picture, words = st.columns([2, 3], vertical_alignment="center")
+    picture, description = st.columns([2, 3], vertical_alignment="center")
     with picture:
         st.image(
             png(on_paper(one.images)[0].repeat(10, 0).repeat(10, 1)),
@@ -95,7 +95,7 @@ def _chosen(judge: Reader | None) -> None:
         return
     vector = np.concatenate(list(embedding.embedded(judge.model, one, judge.settings.canvas)))
     sure = labels.opinions(judge, vector)[0]
-    with words:
+    with description:
         ranked = np.argsort(-sure)[:3]
         answer = int(ranked[0])
         verdict = "as its label says" if answer == label else f"against its label, {label}"

@@ -83,17 +83,17 @@ def show_heads(reader: Reader, reading: Reading, *, key: str, patch: Patch | Non
         [_drawn(reader, reading, seen, one, other, _SMALL) for other in range(heads)] for one in range(layers)
     ]
     spread = entropy(attention, seen.part, seen.step)
-    words = [
+    captions = [
         [(f"{bits:.2f} bits", f"{share:.0%}") for bits, share in zip(*both, strict=True)]
         for both in zip(spread.bits, spread.share, strict=True)
     ]
-    st.html(_grid_html(drawn, words, layer, head), width="stretch")
+    st.html(_grid_html(drawn, captions, layer, head), width="stretch")
     st.caption(
         f"Below each map its entropy: 0 bits is a look at one place alone; {spread.most:.2f} bits, 100%, is a look at "
         "everything alike. Each map is darkest where it is highest."
     )
     _show_large(reader, reading, seen, layer, head, key)
-    _save(reading, seen.part, drawn, words, spread.bits, key)
+    _save(reading, seen.part, drawn, captions, spread.bits, key)
 
 
 def choose_patch(reader: Reader, reading: Reading, *, key: str) -> Patch:
@@ -159,11 +159,11 @@ def show_patch(reader: Reader, reading: Reading, patch: Patch, *, key: str) -> N
             )
     if reading.digits:
         shares = digits_look_at(attention, patch)[-1].mean(0)
-        words = " &ensp; ".join(
+        percents = " &ensp; ".join(
             f'<b style="color:{position_colour(place)}">{escape(digit.symbol)}</b> {percent(float(share))}'
             for place, (digit, share) in enumerate(zip(reading.digits, shares, strict=True))
         )
-        st.html(f"Share of each digit's look that went to this patch, in the last layer: {words}")
+        st.html(f"Share of each digit's look that went to this patch, in the last layer: {percents}")
 
 
 def scrub(label: str, count: int, *, key: str, mean: bool = False, last: bool = False) -> int | None:
@@ -264,13 +264,13 @@ def _drawn(
 
 
 def _grid_html(
-    drawn: list[list[np.ndarray]], words: list[list[tuple[str, str]]], layer: int | None, head: int | None
+    drawn: list[list[np.ndarray]], captions: list[list[tuple[str, str]]], layer: int | None, head: int | None
 ) -> str:
     height, width = drawn[0][0].shape[:2]
     cells = []
-    for one, (pictures, captions) in enumerate(zip(drawn, words, strict=True)):
+    for one, (pictures, row) in enumerate(zip(drawn, captions, strict=True)):
         cells.append(f"<h4>Layer {one + 1}</h4>")
-        for other, (picture, (bits, share)) in enumerate(zip(pictures, captions, strict=True)):
+        for other, (picture, (bits, share)) in enumerate(zip(pictures, row, strict=True)):
             chosen = ' class="chosen"' if one == layer and head in (None, other) else ""
             data = b64encode(png(picture)).decode()
             cells.append(
@@ -347,7 +347,7 @@ def _save(
     reading: Reading,
     part: Part,
     drawn: list[list[np.ndarray]],
-    words: list[list[tuple[str, str]]],
+    captions: list[list[tuple[str, str]]],
     bits: np.ndarray,
     key: str,
 ) -> None:
@@ -355,14 +355,14 @@ def _save(
     name = f"{part}-{reading.text or 'nothing'}"
 
     def weights() -> str:
-        said = {
+        exported = {
             "part": part,
             "text": reading.text,
             "grid": attention.grid,
             "axes": ["layer", "head", "looks", "looked at"],
             "weights": np.round(weights_of(attention, part).astype(float), 6).tolist(),
         }
-        return json.dumps(said)
+        return json.dumps(exported)
 
     def entropies() -> str:
         table = io.StringIO()
@@ -373,7 +373,7 @@ def _save(
 
     files: dict[str, tuple[Callable[[], str | bytes], str, str]] = {
         "Maps (PNG)": (
-            lambda: png(mosaic(drawn, [[", ".join(cell) for cell in row] for row in words])),
+            lambda: png(mosaic(drawn, [[", ".join(cell) for cell in row] for row in captions])),
             f"{name}.png",
             "image/png",
         ),

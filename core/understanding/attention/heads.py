@@ -117,6 +117,6 @@ def mosaic(pictures: list[list[np.ndarray]], captions: list[list[str]]) -> np.nd
     for layer, head in np.ndindex(rows, columns):
         x, y = gap + head * (width + gap), gap + layer * (height + line + gap)
         sheet.paste(Image.fromarray(pictures[layer][head]), (x, y))
-        words = f"layer {layer + 1}, head {head + 1}: {captions[layer][head]}"
-        pen.text((x, y + height + 4), words, fill=(35, 34, 43), font=ImageFont.load_default(12))
+        title = f"layer {layer + 1}, head {head + 1}: {captions[layer][head]}"
+        pen.text((x, y + height + 4), title, fill=(35, 34, 43), font=ImageFont.load_default(12))
     return np.asarray(sheet)

@@ -89,7 +89,7 @@ def by_effect(analysis: Analysis) -> go.Figure:
                 "size": (9, 10, 10)[number],
                 "line": {"width": (2, 0, 0)[number]},
             },
-            customdata=[[order[place], *_said(group)] for place, group in found],
+            customdata=[[order[place], *_hover_text(group)] for place, group in found],
             hovertemplate=f"%{{customdata[0]}}, {level}: %{{x:.1%}}<br>%{{customdata[1]}}<extra></extra>",
         )
     clean = next((part for part in analysis.parts if part.name == CLEAN), None)
@@ -195,7 +195,7 @@ def reliability(analysis: Analysis) -> go.Figure:
                 name=f"{name} calibration, ECE {analysis.calibration_error[name]:.1%}",
                 legendgroup=name,
                 showlegend=not few,
-                customdata=[_said(group) for group in groups],
+                customdata=[_hover_text(group) for group in groups],
                 hovertemplate="claimed %{x:.1%}, came true %{y:.1%}<br>%{customdata[0]}<extra></extra>",
             )
         figure.add_bar(
@@ -322,7 +322,7 @@ def _add_groups(
             error_y={**_whiskers([group]), "color": shown},
             mode="markers",
             marker={"color": shown, "size": 11},
-            customdata=[_said(group)],
+            customdata=[_hover_text(group)],
             hovertemplate=f"{group.name}: %{{y:.1%}}<br>%{{customdata[0]}}<extra></extra>",
         )
 
@@ -352,7 +352,7 @@ def _whiskers(groups: Sequence[Group]) -> dict[str, Any]:
     }
 
 
-def _said(group: Group) -> list[str]:
+def _hover_text(group: Group) -> list[str]:
     low, high = group.interval
     few = ", too few to tell" if group.count < FEW else ""
     return [f"{group.right:,} of {group.count:,}{few}; 95 % interval {low:.1%} to {high:.1%}"]

@@ -153,13 +153,13 @@ def reliability(analysis: Analysis) -> str:
 def risk(analysis: Analysis) -> str:
     """What a risk-coverage curve says of this model."""
     coverage, probability = analysis.selective.at(0.01)
-    said = (
+    threshold = (
         f"If it answers only where it is at least {probability:.1%} sure, it answers {coverage:.0%} of these pictures, and 99 % of the answers are right. "
         if coverage
         else "No threshold makes 99 % of its answers right. "
     )
     return (
-        f"{said}The lower the curve, the better it knows its errors; its mean height (AURC) is {analysis.selective.area:.2%}. "
+        f"{threshold}The lower the curve, the better it knows its errors; its mean height (AURC) is {analysis.selective.area:.2%}. "
         "[Geifman & El-Yaniv 2017](https://arxiv.org/abs/1705.08500)."
     )
 
