@@ -23,8 +23,11 @@ from pages.common.charts import LAYOUT
 from pages.train.sweep_charts import plain, short, written
 
 AXES: Final[dict[Axis, str]] = {
-    "step": "step", "epoch": "round", "samples": "canvases seen", "minutes": "minutes since it began"
-}  # fmt: skip
+    "step": "step",
+    "epoch": "round",
+    "samples": "canvases seen",
+    "minutes": "minutes since it began",
+}
 _MOST_SETTINGS: Final = 6  # columns that the table shows unasked
 _MOST_POINTS: Final = 1000  # of a curve
 
@@ -182,9 +185,12 @@ def curves(
 ) -> go.Figure:
     """One plot for each metric, all with the same x: what was measured, faint, and smoothed by `weight`, strong."""
     figure = make_subplots(
-        len(metrics), 1, shared_xaxes=True, vertical_spacing=min(0.12, 0.5 / len(metrics)),
+        len(metrics),
+        1,
+        shared_xaxes=True,
+        vertical_spacing=min(0.12, 0.5 / len(metrics)),
         subplot_titles=[plain(score_of(metric).title) for metric in metrics],
-    )  # fmt: skip
+    )
     names, inks = labels(runs), colours(runs)
     for number, run in enumerate(runs):
         style = {"color": inks[run.id], "dash": "dot" if number // len(POSITION_COLOURS) % 2 else "solid"}
@@ -199,19 +205,36 @@ def curves(
             hover = f"%{{x:.4~g}}: %{{y:{written(metric)}}}<extra>{name}</extra>"
             if weight:
                 figure.add_scatter(
-                    x=x[keep], y=y[keep], line={**style, "width": 1}, opacity=0.45, showlegend=False, hoverinfo="skip",
-                    row=row, col=1, **common,
-                )  # fmt: skip
+                    x=x[keep],
+                    y=y[keep],
+                    line={**style, "width": 1},
+                    opacity=0.45,
+                    showlegend=False,
+                    hoverinfo="skip",
+                    row=row,
+                    col=1,
+                    **common,
+                )
             figure.add_scatter(
-                x=x[keep], y=smoothed(y, places(run, values, "step"), weight)[keep], line={**style, "width": 2.5}, marker={"color": inks[run.id]},
-                showlegend=row == 1 or not any(trace.legendgroup == run.id and trace.showlegend for trace in figure.data),
-                hovertemplate=hover, row=row, col=1, **common,
-            )  # fmt: skip
+                x=x[keep],
+                y=smoothed(y, places(run, values, "step"), weight)[keep],
+                line={**style, "width": 2.5},
+                marker={"color": inks[run.id]},
+                showlegend=row == 1
+                or not any(trace.legendgroup == run.id and trace.showlegend for trace in figure.data),
+                hovertemplate=hover,
+                row=row,
+                col=1,
+                **common,
+            )
     for row, metric in enumerate(metrics, 1):
         figure.update_yaxes(
-            **LAYOUT["yaxis"], tickformat=".0%" if score_of(metric).is_share else "~g", type="log" if log_y else "linear",
-            row=row, col=1,
-        )  # fmt: skip
+            **LAYOUT["yaxis"],
+            tickformat=".0%" if score_of(metric).is_share else "~g",
+            type="log" if log_y else "linear",
+            row=row,
+            col=1,
+        )
     figure.update_xaxes(**LAYOUT["xaxis"], type="log" if log_x else "linear")
     figure.update_xaxes(title_text=AXES[axis], row=len(metrics), col=1)
     figure.update_annotations(

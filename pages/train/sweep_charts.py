@@ -99,7 +99,7 @@ def groups(found: dict[str, Sequence[Group]], setting: str, metric: str) -> go.F
     return chart
 
 
-def dressed(drawn: go.Figure, kind: str, metric: str, names: Sequence[str] = ()) -> go.Figure:
+def restyled(drawn: go.Figure, kind: str, metric: str, names: Sequence[str] = ()) -> go.Figure:
     """Optuna's figure with our words and colours, on a ground that light and dark show through."""
     layout = drawn.layout.to_plotly_json()
     layout = {name: value for name, value in layout.items() if name not in ("template", "plot_bgcolor")}
@@ -175,9 +175,12 @@ _LOOKS: Final = {
     "timeline": _timeline,
 }
 _STATES: Final = {
-    "COMPLETE": POSITION_COLOURS[2], "PRUNED": POSITION_COLOURS[1], "RUNNING": POSITION_COLOURS[0],
-    "FAIL": POSITION_COLOURS[5], "WAITING": _GRAY,
-}  # fmt: skip
+    "COMPLETE": POSITION_COLOURS[2],
+    "PRUNED": POSITION_COLOURS[1],
+    "RUNNING": POSITION_COLOURS[0],
+    "FAIL": POSITION_COLOURS[5],
+    "WAITING": _GRAY,
+}
 _SAID: Final = {"COMPLETE": "finished", "FAIL": "failed or interrupted"}
 
 

@@ -21,16 +21,20 @@ from core.training.sweeps.study import Sweep, Trial
 from pages.common import forms, layout, mnist, sitemap
 from pages.common.charts import show_chart
 from pages.train.bundled_study import offer_study
-from pages.train.sweep_charts import COSTS, dressed, groups, short, show_clickable, trade_off
+from pages.train.sweep_charts import COSTS, groups, restyled, short, show_clickable, trade_off
 
 _CHOSEN: Final = "sweeps-trial"  # in the session: the name of a sweep and the number of a trial
 _FILE: Final = "sweeps-file"
 _FORM: Final = "sweeps-form"
 _VIEWS: Final = ("Trials", "Settings", "Rounds", "Cost", "Groups")
 _STATES: Final = {
-    "waiting": "waits", "running": "is training", "interrupted": "was interrupted", "finished": "finished",
-    "pruned": "pruned", "failed": "failed",
-}  # fmt: skip
+    "waiting": "waits",
+    "running": "is training",
+    "interrupted": "was interrupted",
+    "finished": "finished",
+    "pruned": "pruned",
+    "failed": "failed",
+}
 _OVER: Final = ("finished", "pruned", "failed")
 
 
@@ -73,7 +77,7 @@ def figure(kind: str, some: Sequence[Sweep], params: Sequence[str] = ()) -> go.F
                 f"**{kind.capitalize()}** is drawn once more trials have finished with different results."
             )
         return None
-    return dressed(drawn, kind, some[0].metric, [one.name for one in some])
+    return restyled(drawn, kind, some[0].metric, [one.name for one in some])
 
 
 def side_by_side(some: Sequence[Sweep]) -> Iterator[tuple[Sweep, DeltaGenerator]]:
@@ -95,19 +99,19 @@ def follow(some: Sequence[Sweep]) -> None:
         counts: Counter[str] = Counter(trial.state for trial in known)
         done = sum(counts[state] for state in _OVER if state != "failed") + counts["failed"]
         over.append(done)
-        said = [
+        parts = [
             f"{counts[state]} {_STATES[state]}"
             for state in ("finished", "pruned", "failed", "interrupted")
             if counts[state]
         ]
-        said += [
+        parts += [
             f"trial {trial.number} is in round {len(trial.values) + 1} of {one.plan.run_settings(trial.params).training.epochs}"
             for trial in known
             if trial.state == "running"
         ]
         st.progress(
             min(done / one.trials, 1.0),
-            text=f"{done} of {one.trials} trials: {', '.join(said) or 'none yet'}",
+            text=f"{done} of {one.trials} trials: {', '.join(parts) or 'none yet'}",
         )
         controls(one, counts)
     if over != st.session_state.setdefault("sweeps-over", over):
@@ -147,7 +151,7 @@ def start(one: Sweep) -> None:
     try:
         jobs.launch(["sweep", str(one.folder)], one.name)
     except jobs.JobError as error:
-        st.session_state["sweeps-said"] = str(error)
+        st.session_state["sweeps-message"] = str(error)
 
 
 def compare(some: Sequence[Sweep]) -> None:
@@ -305,15 +309,18 @@ def show_groups(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
     st.dataframe(
         [
             {
-                **({"sweep": name} if len(some) > 1 else {}), setting: str(group.setting), "trials": len(group.trials),
-                "mean": group.mean, "spread": group.spread if len(group.trials) > 1 else None,
+                **({"sweep": name} if len(some) > 1 else {}),
+                setting: str(group.setting),
+                "trials": len(group.trials),
+                "mean": group.mean,
+                "spread": group.spread if len(group.trials) > 1 else None,
             }
             for name, made in found.items()
             for group in made
         ],
         hide_index=True,
         column_config={name: st.column_config.NumberColumn(format="percent") for name in ("mean", "spread")},
-    )  # fmt: skip
+    )
 
 
 def show_one(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
@@ -391,7 +398,7 @@ def take_file() -> None:
         try:
             st.session_state[_FILE] = decoded(file.getvalue())
         except StructureError as error:
-            st.session_state["sweeps-said"] = f"{file.name}: {error}."
+            st.session_state["sweeps-message"] = f"{file.name}: {error}."
 
 
 @st.cache_data(show_spinner=False, max_entries=50)
@@ -415,9 +422,13 @@ def new_sweep() -> None:
         st.file_uploader("Or from a file", ["yaml", "yml", "json"], key="sweeps-upload", on_change=take_file)
     with right:
         preset = st.selectbox(
-            "What the file leaves out", list(PRESETS), index=list(PRESETS).index(PRESET), key="sweeps-preset", persist_state="session",
+            "What the file leaves out",
+            list(PRESETS),
+            index=list(PRESETS).index(PRESET),
+            key="sweeps-preset",
+            persist_state="session",
             help="The preset from which every trial begins.",
-        )  # fmt: skip
+        )
         try:
             plan = read_plan(text or "", PRESETS[preset])
             proposed = name_in(text or "")
@@ -431,9 +442,11 @@ def new_sweep() -> None:
         if plan.settings.method != "grid":
             trials = st.number_input("Trials", 1, 10_000, plan.trials, key="sweeps-trials")
         sample = st.toggle(
-            "The bundled sample only", key="sweeps-sample", persist_state="session",
+            "The bundled sample only",
+            key="sweeps-sample",
+            persist_state="session",
             help="4,000 digits of MNIST instead of 55,000: needs no network, and scores are lower.",
-        )  # fmt: skip
+        )
         say(plan, trials or plan.trials)
         if st.button(
             "Start the sweep", type="primary", icon=":material/rocket_launch:", disabled=not name.strip()
@@ -466,8 +479,8 @@ def say(plan: Plan, trials: int) -> None:
 
 
 layout.header(sitemap.SWEEPS)
-if said := st.session_state.pop("sweeps-said", None):
-    st.error(layout.escape_markdown(said))
+if message := st.session_state.pop("sweeps-message", None):
+    st.error(layout.escape_markdown(message))
 known = {one.name: one for one in all_sweeps()}
 if not known:
     with layout.empty_state(
