@@ -50,7 +50,7 @@ notebook: ## the outputs of the notebook
 	$(PYTHON) -m jupyter execute --inplace notebooks/*.ipynb
 
 pictures: ## docs/pictures/, from the running app; needs a Chromium
-	$(PYTHON) docs/make_pictures.py
+	$(PYTHON) -m docs.make_pictures
 
 lock: ## requirements.lock; needs uv (pip install uv)
 	$(PYTHON) -m uv pip compile requirements.txt --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 \

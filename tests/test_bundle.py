@@ -89,8 +89,11 @@ def test_the_same_settings_and_seed_were_trained_to_the_same_score_in_every_swee
             if trial.params.get(setting) == value and trial.state == "finished"
         }
         for name, setting, value in (
-            ("heads", "model.heads", 4), ("layers", "model.encoder_layers", 3), ("patches", "model.patch_size", 6),
-            ("temperature", "model.temperature", 1.0), ("positions", "model.positions", "learned"),
+            ("heads", "model.heads", 4),
+            ("layers", "model.encoder_layers", 3),
+            ("patches", "model.patch_size", 6),
+            ("temperature", "model.temperature", 1.0),
+            ("positions", "model.positions", "learned"),
         )
-    }  # fmt: skip
+    }
     assert all(scores == usual["heads"] and len(scores) == 3 for scores in usual.values())

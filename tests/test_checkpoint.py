@@ -226,15 +226,17 @@ def test_a_save_that_the_system_cuts_off_leaves_the_last_good_checkpoint(root: P
         [
             sys.executable,
             "-c",
-            "import resource, signal, sys\n"
-            "from pathlib import Path\n"
-            "from core.model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint\n"
-            "path = Path(sys.argv[1])\n"
-            "checkpoint = load_checkpoint(path)\n"
-            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-            "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-            "try:\n    save_checkpoint(path, checkpoint)\n"
-            "except CheckpointError as error:\n    print(error)\n",
+            (
+                "import resource, signal, sys\n"
+                "from pathlib import Path\n"
+                "from core.model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint\n"
+                "path = Path(sys.argv[1])\n"
+                "checkpoint = load_checkpoint(path)\n"
+                "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+                "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+                "try:\n    save_checkpoint(path, checkpoint)\n"
+                "except CheckpointError as error:\n    print(error)\n"
+            ),
             str(saved),
         ],
         cwd=root,

@@ -28,8 +28,11 @@ def ours(root: Path) -> list[Path]:
     """Every text file that is, or is about to be, under version control."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=root, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     files = [root / name for name in listed.stdout.splitlines()]
     return [file for file in files if file.suffix in TEXT and file.is_file()]
 

@@ -50,6 +50,8 @@ def test_tasks_take_turns() -> None:
     ticks = iter(range(100))
     seconds = in_turns(
         {name: lambda name=name: order.append(name) for name in "ab"},  # type: ignore[misc]
-        runs=2, warmup=1, clock=lambda: float(next(ticks)),
-    )  # fmt: skip
+        runs=2,
+        warmup=1,
+        clock=lambda: float(next(ticks)),
+    )
     assert order == ["a", "b"] * 3 and seconds == {"a": [1.0, 1.0], "b": [1.0, 1.0]}

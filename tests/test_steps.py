@@ -140,9 +140,8 @@ def test_the_memory_is_what_the_decoder_reads_the_digits_from(number: Walked) ->
 
 def test_the_steps_say_what_they_were_fed_and_where_the_digits_stand(number: Walked) -> None:
     _, _, way = number
-    assert [answer.so_far for answer in way.answers] == [
-        ("start",), ("start", "4"), ("start", "4", "0"), ("start", "4", "0", "7")
-    ]  # fmt: skip
+    fed = ("start", "4", "0", "7")
+    assert [answer.so_far for answer in way.answers] == [fed[:count] for count in (1, 2, 3, 4)]
     assert [answer.name for answer in way.answers] == ["4", "0", "7", "end"]
     lefts = [float(answer.box[0]) for answer in way.answers if answer.box is not None]
     assert len(lefts) == 3 and lefts == sorted(lefts)

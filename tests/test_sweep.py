@@ -118,23 +118,32 @@ def test_the_example_can_be_tried_out() -> None:
         (file(metric="loss"), r"metric.name \('loss'\) is never validated; use one of: clean"),
         (file(metric="mnist"), "mnist.*digit model only"),
         (file("model.heads: {values: [1, 5]}"), r"model.heads: 5 works in no trial: dim \(16\)"),
-        (file("learning_rate: {min: 0.1, max: 10}", method="random"), "10.0 works in no trial.*less than or equal to 1"),
+        (
+            file("learning_rate: {min: 0.1, max: 10}", method="random"),
+            "10.0 works in no trial.*less than or equal to 1",
+        ),
         (file("model.dim: {distribution: uniform, min: 16, max: 64}", method="random"), "valid integer"),
         (file("model.heads: {values: [1, 2]}\nnum_heads: {values: [1, 2]}"), "num_heads: model.heads says"),
         (file("model.heads: {values: [1, 2], min: 3}"), "either value, or values, or min and max"),
         (file("model.heads: {values: []}"), "model.heads.values"),
         (file("model.heads: {distribution: normal, min: 1, max: 2}"), "distribution"),
-        (file("learning_rate: {distribution: log_uniform_values, min: 0, max: 1}", method="random"), "above 0"),
+        (
+            file("learning_rate: {distribution: log_uniform_values, min: 0, max: 1}", method="random"),
+            "above 0",
+        ),
         (file("model.dropout: {max: 0.5}", method="random"), "model.dropout: min is missing"),
         (file(method="bayesian"), "'grid', 'random' or 'bayes'"),
-        (file(more="early_terminate: {type: hyperband, min_iter: 9}"), r"min_iter \(9\) is above the 3 epochs"),
+        (
+            file(more="early_terminate: {type: hyperband, min_iter: 9}"),
+            r"min_iter \(9\) is above the 3 epochs",
+        ),
         (file(more="early_termination: {type: median}"), "early_termination"),
         ("method: grid", "metric.*Field required.*parameters.*Field required"),
         ("- 1", "holds no sweep"),
         ("a: [", "neither YAML nor JSON"),
         ("!!python/object/apply:os.getcwd []", "neither YAML nor JSON"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_tried_out_is_refused_with_the_key_and_the_mend(text: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         read_plan(text, TINY)
@@ -158,11 +167,9 @@ def test_of_a_grid_the_combinations_that_do_not_go_together_are_left_out_and_nam
 def test_distributions_mean_what_they_mean_to_weights_and_biases(
     parameter: str, drawn: tuple[Any, ...]
 ) -> None:
-    plan = read_plan(file(f"training.gradient_clip: {parameter}", method="random"), TINY.model_copy(
-        update={"training": TINY.training.model_copy(update={"gradient_clip": 1.0})}
-    )) if "min: 0," not in parameter else None  # fmt: skip
-    if plan is None:  # a clip of 0 is not allowed, a dropout of 0 is
-        plan = read_plan(file(f"model.dropout: {parameter}", method="random"), TINY)
+    # A clip of 0 is not allowed, a dropout of 0 is.
+    setting = "model.dropout" if "min: 0," in parameter else "training.gradient_clip"
+    plan = read_plan(file(f"{setting}: {parameter}", method="random"), TINY)
     (only,) = plan.settings.parameters.values()
     assert only.range == pytest.approx(drawn, abs=1e-4)
 
@@ -327,7 +334,7 @@ def test_a_sweep_that_is_killed_goes_on_and_no_trial_is_lost(tmp_path: Path, roo
     journal = sweep.folder / "journal.log"
     with journal.open("a") as half:
         half.write('{"op_code": 5, "half a li')
-    os.symlink(journal, f"{journal}.lock")  # as left by a process that was killed while it wrote
+    Path(f"{journal}.lock").symlink_to(journal)  # as left by a process that was killed while it wrote
     assert command_line.main(["sweep", str(path), "--sample", "--untracked"]) == 0
     assert sorted(told(sweep), key=str) == [("finished", {"model.heads": heads}) for heads in (1, 2)]
     assert [len(trial.values) for trial in trials(sweep)] == [2, 2]
@@ -457,8 +464,15 @@ def trial(number: int, value: float | None, **changes: Any) -> Trial:
 
 
 def test_the_front_holds_what_nothing_betters_at_its_cost() -> None:
-    some = [trial(0, 0.5, parameters=10), trial(1, 0.4, parameters=20), trial(2, 0.9, parameters=30),
-            trial(3, 0.9, parameters=40), trial(4, None, parameters=1), trial(5, 0.45, parameters=10), trial(6, 1.0, parameters=None)]  # fmt: skip
+    some = [
+        trial(0, 0.5, parameters=10),
+        trial(1, 0.4, parameters=20),
+        trial(2, 0.9, parameters=30),
+        trial(3, 0.9, parameters=40),
+        trial(4, None, parameters=1),
+        trial(5, 0.45, parameters=10),
+        trial(6, 1.0, parameters=None),
+    ]
     assert [one.number for one in front(some, "parameters")] == [0, 2]
     assert [one.number for one in front(some, "parameters", maximize=False)] == [5, 1]
 

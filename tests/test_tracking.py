@@ -197,8 +197,11 @@ def test_two_processes_make_a_store_at_once_and_one_reads_while_the_other_writes
     variables = {**os.environ, "NUMBERS_LAB": str(tmp_path), "PYTHONPATH": str(root)}
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER],
-        env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     here = Store(f"sqlite:///{tmp_path / 'store.db'}")
     try:
         mine = here.begin("from this process", RunSettings(), {})

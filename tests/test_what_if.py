@@ -238,16 +238,25 @@ def test_of_a_picture_on_which_nothing_is_read_one_may_still_ask(number_reader: 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (Change(erased=frozenset({Patch(4, 0)})), r"erased patch \(row 4, column 0\) does not exist; choose rows 0 to 3"),
+        (
+            Change(erased=frozenset({Patch(4, 0)})),
+            r"erased patch \(row 4, column 0\) does not exist; choose rows 0 to 3",
+        ),
         (Change(masked=frozenset({Patch(0, -1)})), r"masked patch \(row 0, column -1\) does not exist"),
-        (Change(masked=frozenset(Patch(r, c) for r in range(4) for c in range(20))), "masked holds all 80 patches; leave"),
-        (Change(off=frozenset({Head("decoder", 1, 0)})), "decoder layer 1, head 0, which does not exist; this model has 4"),
+        (
+            Change(masked=frozenset(Patch(r, c) for r in range(4) for c in range(20))),
+            "masked holds all 80 patches; leave",
+        ),
+        (
+            Change(off=frozenset({Head("decoder", 1, 0)})),
+            "decoder layer 1, head 0, which does not exist; this model has 4",
+        ),
         (Change(temperature=0.0), r"temperature \(0.0\) must lie between 0.05 and 20"),
         (Change(temperature=float("nan")), "temperature"),
         (Change(move=Move(3, 1, 0)), r"digit \(3\) does not exist; choose one from 0 to 2"),
         (Change(move=Move(0, 161, 0)), r"move by \(161, 0\) leads off the strip; keep dx within 160"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_exist_is_refused_with_the_mend(
     change: Change, said: str, number: tuple[Reader, Reading]
 ) -> None:

@@ -90,8 +90,12 @@ def test_another_digit_method_layer_or_head_is_another_overlay(open_tab: OpenTab
     write(page, "407")
     expect(reading(page, "407")).to_be_visible()
     choices = [
-        ("Digit", "0"), ("Method", "Rollout"), ("Method", "Gradient-weighted"), ("Encoder, up to layer", "1"), ("Head", "2")
-    ]  # fmt: skip
+        ("Digit", "0"),
+        ("Method", "Rollout"),
+        ("Method", "Gradient-weighted"),
+        ("Encoder, up to layer", "1"),
+        ("Head", "2"),
+    ]
     for group, option in choices:
         settle(page)
         before = overlay(page).get_attribute("src")
