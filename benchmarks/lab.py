@@ -48,7 +48,7 @@ class Lab(Benchmark):
     """How long the store takes to list its runs and the Runs page to show them, how long sweeps and their figures take, and what the log and the
     store add to a training.
 
-    The runs are made up, in a store that is thrown away: settings that differ, 20 rounds and 300 steps of metrics each. The sweeps are one of
+    The runs are made up, in a store that is thrown away: settings that differ, 20 epochs and 300 steps of metrics each. The sweeps are one of
     tiny models, and copies of it.
     """
 
@@ -197,7 +197,7 @@ def _copy(folder: Path, name: str) -> None:
 
 
 def _recording(seconds: float) -> Iterator[str]:
-    """The same training is timed from inside (the steps and rounds themselves) and from outside (with all that is written on the way)."""
+    """The same training is timed from inside (the steps and epochs themselves) and from outside (with all that is written on the way)."""
     small = PRESETS["number-small"]
     choices = {"steps_per_epoch": 50, "validation_canvases": 200}
     settings = small.model_copy(update={"training": small.training.model_copy(update=choices)})
@@ -226,7 +226,7 @@ def _recording(seconds: float) -> Iterator[str]:
                 if time.perf_counter() - begun > seconds:
                     break
         outside = time.perf_counter() - begun
-    yield f"{steps} steps in {outside:.1f} s, a round after every 50"
+    yield f"{steps} steps in {outside:.1f} s, an epoch after every 50"
     yield f"log and run store: {outside - inside:.2f} s, {(outside - inside) / inside:.2%} on top of training"
 
 

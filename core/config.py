@@ -189,9 +189,9 @@ class TrainingSettings(Settings):
     seed: int = Field(0, ge=0, lt=2**31)
     """Everything random follows from this number."""
     epochs: int = Field(30, ge=1)
-    """Rounds of training; after each the model is validated."""
+    """Epochs of training; after each the model is validated."""
     steps_per_epoch: int = Field(500, ge=1)
-    """Batches in a round. Canvases are made on the fly, so a round is a choice and not a data set."""
+    """Batches in an epoch. Canvases are made on the fly, so an epoch is a choice and not a data set."""
     batch_size: int = Field(64, ge=1)
     """Canvases in a batch."""
     optimizer: Literal["muon", "adamw"] = "muon"
@@ -215,7 +215,7 @@ class TrainingSettings(Settings):
     box_weight: float = Field(1.0, ge=0)
     """Weight of the loss of the predicted box of each digit (number model)."""
     validation_canvases: int = Field(2000, ge=10)
-    """Canvases on which each round is validated: half of them clean, half at the canvas's difficulty."""
+    """Canvases on which each epoch is validated: half of them clean, half at the canvas's difficulty."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where canvases are made and the model learns: cpu, cuda (a GPU), or auto, a GPU where there is one. Each gives bits of its own."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

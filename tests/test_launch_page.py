@@ -34,7 +34,7 @@ def said(app: AppTest) -> str:
 
 
 def a_job(lab: Path, state: str, **more: object) -> Path:
-    """The folder of a job that ended in that state after two rounds."""
+    """The folder of a job that ended in that state after two epochs."""
     folder = lab / "jobs" / f"20260101-000000-{state}"
     folder.mkdir(parents=True)
     asked = {"name": f"the <i>{state}</i> one", "command": ["train"], "created": 1.8e9}
@@ -56,7 +56,7 @@ def a_job(lab: Path, state: str, **more: object) -> Path:
         }
         for n in (1, 2, 3)
     ]
-    rounds: list[dict[str, object]] = [
+    epochs: list[dict[str, object]] = [
         {
             "kind": "epoch",
             "epoch": 1,
@@ -66,7 +66,7 @@ def a_job(lab: Path, state: str, **more: object) -> Path:
             "seconds": 1,
         }
     ]
-    (folder / LOG).write_text("".join(json.dumps(line) + "\n" for line in [*steps, *rounds]) + '{"kind": "st')
+    (folder / LOG).write_text("".join(json.dumps(line) + "\n" for line in [*steps, *epochs]) + '{"kind": "st')
     return folder
 
 

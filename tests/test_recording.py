@@ -15,7 +15,7 @@ from core.training.store.tracking import Metric, Status, Store, StoreError
 from core.training.watch import Watched, save_watched
 
 SETTINGS_OF_ALL = RunSettings()
-WATCHED_ROUND = Watched(
+WATCHED_ONCE = Watched(
     np.zeros((1, 4, 8), np.uint8), ["1"], [""], np.ones(1, np.float32), np.zeros((1, 0, 1, 2), np.float16)
 )
 
@@ -53,7 +53,7 @@ def step(number: int, loss: float = 1.0) -> Step:
 
 
 def epoch(number: int, **scores: float) -> Epoch:
-    return Epoch(number, 10 * number, scores, is_best=True, seconds=1.0, watched=WATCHED_ROUND)
+    return Epoch(number, 10 * number, scores, is_best=True, seconds=1.0, watched=WATCHED_ONCE)
 
 
 def log_of(folder: Path) -> list[dict[str, Any]]:
@@ -80,12 +80,12 @@ def test_the_log_has_every_epoch_and_no_more_than_a_step_of_each_second(tmp_path
 
 def test_the_store_has_each_value_and_the_best_so_far(tmp_path: Path) -> None:
     store = Memory()
-    rounds = [
+    epochs = [
         epoch(1, clean=0.5, calibration=1.5),
         epoch(2, clean=0.9, calibration=1.0),
         epoch(3, clean=0.7, calibration=1.2),
     ]
-    list(recorded([step(1), *rounds], SETTINGS_OF_ALL, tmp_path, store, "run"))
+    list(recorded([step(1), *epochs], SETTINGS_OF_ALL, tmp_path, store, "run"))
     assert store.of("clean") == [0.5, 0.9, 0.7] and store.of("best.clean") == [0.5, 0.9, 0.9]
     assert store.of("loss") == [1.0] and store.of("learning_rate") == [
         SETTINGS_OF_ALL.training.learning_rate / 2
@@ -141,6 +141,6 @@ def test_of_a_training_that_did_not_begin_only_the_end_is_told(tmp_path: Path) -
 def test_what_cannot_be_kept_is_said_and_stays_in_the_folder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save_watched(tmp_path / WATCHED, 1, WATCHED_ROUND)
+    save_watched(tmp_path / WATCHED, 1, WATCHED_ONCE)
     keep(Memory(refuses=1), "run", tmp_path, "finished")
     assert f"all of it is in {tmp_path}" in capsys.readouterr().err

@@ -69,7 +69,7 @@ def told(sweep: Sweep) -> list[tuple[str, dict[str, Any]]]:
 
 
 def scored(monkeypatch: pytest.MonkeyPatch, score: Callable[[RunSettings], float]) -> None:
-    """Real trainings, whose rounds are given this score."""
+    """Real trainings, whose epochs are given this score."""
     real = engine.fit
 
     def fit(settings: RunSettings, *rest: Any, **more: Any) -> Iterator[Step | Epoch]:
@@ -205,8 +205,8 @@ def test_a_trial_is_the_same_training_as_outside_a_sweep(sample: Mnist, tmp_path
     trained(sweep, sample)
     last = trials(sweep)[-1]
     alone = TINY.model_copy(update={"model": TINY.model.model_copy(update={"heads": 4})})
-    rounds = [one for one in engine.fit(alone, sample, tmp_path / "run") if isinstance(one, Epoch)]
-    assert list(last.values.values()) == [one.scores["score"] for one in rounds]
+    epochs = [one for one in engine.fit(alone, sample, tmp_path / "run") if isinstance(one, Epoch)]
+    assert list(last.values.values()) == [one.scores["score"] for one in epochs]
 
 
 @pytest.mark.parametrize("method", ["random", "bayes"])

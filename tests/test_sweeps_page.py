@@ -147,7 +147,7 @@ def test_every_view_shows_a_finished_sweep(app: AppTest, finished: Sweep) -> Non
     assert "4 of 4 trials: 4 finished" in page.get("progress")[0].proto.text
     table = page.dataframe[0].value
     assert len(table) == 4 and set(table["model.heads"]) == {"1", "2"}
-    expected = {"Trials": 1, "Rounds": 2, "Cost": 1, "Groups": 1}
+    expected = {"Trials": 1, "Epochs": 2, "Cost": 1, "Groups": 1}
     for view, count in expected.items():
         assert len(charts(look_at(page, view))) == count, view
     groups = page.dataframe[0].value

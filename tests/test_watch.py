@@ -1,4 +1,4 @@
-"""The canvases that are read again after every round: the same each time, and kept as the model reads them then."""
+"""The canvases that are read again after every epoch: the same each time, and kept as the model reads them then."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import torch
 from core.config import CanvasSettings, ModelSettings, RunSettings
 from core.data.canvases.tiles import Tiles
 from core.model.checkpoint import BUNDLED, Checkpoint, Model, build, load_checkpoint
-from core.training.watch import COUNT, load_watched, save_watched, watch, watched_rounds
+from core.training.watch import COUNT, load_watched, save_watched, watch, watched_epochs
 
 CANVAS = CanvasSettings(height=16, width=32, max_digits=2)
 TINY = RunSettings(
@@ -65,7 +65,7 @@ def test_rounds_come_back_as_they_were_kept_in_order(model: Model, tiles: Tiles,
     seen = watch(model, tiles, CANVAS)
     for epoch in (10, 2):
         save_watched(tmp_path / "watched", epoch, seen)
-    assert watched_rounds(tmp_path / "watched") == [2, 10]
+    assert watched_epochs(tmp_path / "watched") == [2, 10]
     kept = load_watched(tmp_path / "watched", 10)
     assert (kept.truths, kept.texts) == (seen.truths, seen.texts)
     for name in ("strips", "probabilities", "attention"):
@@ -73,7 +73,7 @@ def test_rounds_come_back_as_they_were_kept_in_order(model: Model, tiles: Tiles,
 
 
 def test_a_round_that_is_missing_or_broken_is_refused(tmp_path: Path) -> None:
-    assert watched_rounds(tmp_path / "nowhere") == []
+    assert watched_epochs(tmp_path / "nowhere") == []
     with pytest.raises(OSError, match="0001"):
         load_watched(tmp_path, 1)
     (tmp_path / "0001.npz").write_bytes(b"half a file")

@@ -133,7 +133,7 @@ def _line(trial: study.Trial, sweep: study.Sweep) -> str:
     if trial.state == "running" or trial.value is None:
         return f"{line} ..."
     after = f"{trial.seconds:.0f} s, " if trial.seconds is not None else ""
-    given_up = f", given up after round {max(trial.values)}" if trial.state == "pruned" else ""
+    given_up = f", given up after epoch {max(trial.values)}" if trial.state == "pruned" else ""
     return f"{line}: {sweep.metric} {score_of(sweep.metric).text(trial.value)} ({after}{trial.parameters:,} parameters){given_up}"
 
 

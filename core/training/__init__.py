@@ -1,1 +1,1 @@
-"""Settings and MNIST in, checkpoints and measured scores out."""
+"""Trains the models, measures them, and keeps what every run made."""

@@ -1,4 +1,4 @@
-"""Settings and digits in, a stream of records out: the training loop. Whoever iterates prints, logs or draws."""
+"""The training loop: learns batch by batch, and yields a record of each step and each epoch. Whoever iterates prints, logs or draws."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One round is over and was validated."""
+    """One epoch is over and was validated."""
 
     epoch: int
     step: int
@@ -73,7 +73,7 @@ class Epoch:
     seconds: float
     """Length of the training so far, earlier sittings included."""
     watched: Watched
-    """A few canvases, the same in every round, as they are read now."""
+    """A few canvases, the same in every epoch, as they are read now."""
 
 
 def fit(
@@ -85,7 +85,7 @@ def fit(
     resume: bool = False,
     finds: Finds | None = None,
 ) -> Generator[Step | Epoch, None, None]:
-    """Train, and yield a record for each step and round. `folder` receives `STATE` and `BEST`.
+    """Train, and yield a record for each step and epoch. `folder` receives `STATE` and `BEST`.
 
     `finds` are shown on the settings' `found_share` of canvases.
     With `start` the model begins with the weights of a checkpoint of the same model settings, not with random ones.
@@ -118,8 +118,8 @@ def fit(
 
     try:
         while progress.epoch < choices.epochs:
-            rounds, rest = divmod(progress.step, choices.steps_per_epoch)
-            if not rest and progress.epoch < rounds:
+            epochs, rest = divmod(progress.step, choices.steps_per_epoch)
+            if not rest and progress.epoch < epochs:
                 epoch = _validate(model, settings, check, mnist, progress)
                 progress.epoch = epoch.epoch
                 if epoch.is_best:
@@ -182,7 +182,7 @@ class _Progress:
 
     step: int = 0
     epoch: int = 0
-    """The last round that was validated; a training can be cut off between a round's last step and its validation."""
+    """The last epoch that was validated; a training can be cut off between an epoch's last step and its validation."""
     best: float = -1.0
     seconds: float = 0.0
 

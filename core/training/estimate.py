@@ -1,4 +1,4 @@
-"""Settings in, what training with them would take out: parameters, memory, time. Measured on this machine, on a few small steps."""
+"""Estimates what a training would take: parameters, memory and time, measured on this machine in a few small steps."""
 
 from __future__ import annotations
 

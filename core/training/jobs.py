@@ -1,4 +1,4 @@
-"""A command of ours in, a process of its own out: it outlives whoever started it, waits its turn, and is found again.
+"""Runs commands as jobs: processes of their own that outlive whoever started them, wait their turn, and are found again.
 
 A job is a folder. `job.json` says what was asked for, `process.json` which process does it, `state.json` what that process
 last said of itself, and `output.txt` all that it printed. Whether it lives is asked of the system, so a process that
@@ -121,7 +121,9 @@ def jobs() -> list[Job]:
 def find(job_id: str) -> Job:
     """The job of that id. Raises `JobError` where there is none."""
     home = lab.root() / "jobs"
-    if home.is_dir() and job_id in os.listdir(home):  # so that no id is a path elsewhere
+    if home.is_dir() and job_id in {
+        folder.name for folder in home.iterdir()
+    }:  # so that no id is a path elsewhere
         with contextlib.suppress(OSError, ValueError, KeyError):
             return _job(home / job_id)
     raise JobError(f"there is no job {job_id!r}; it may have been removed")

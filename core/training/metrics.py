@@ -1,4 +1,4 @@
-"""What a model read and what was there in, scores out: exact match, digit accuracy, character error rate, calibration."""
+"""Reads canvases with a model, and scores what was read: exact match, digit accuracy, character error rate, calibration."""
 
 from __future__ import annotations
 

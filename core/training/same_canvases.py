@@ -1,4 +1,4 @@
-"""Checkpoints of several runs in, how each reads the same validation canvases out: right or wrong, by length, by what the camera did."""
+"""Compares the checkpoints of several runs on the same validation canvases: right or wrong, by length, by what the camera did."""
 
 from __future__ import annotations
 

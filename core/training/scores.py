@@ -1,4 +1,4 @@
-"""What a training is measured by: one table from which the log, the run table, curves, sweeps and the command line take it."""
+"""The table of what a training is measured by, from which log, run table, curves, sweeps and command line take it."""
 
 from __future__ import annotations
 

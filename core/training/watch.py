@@ -1,4 +1,4 @@
-"""A model in training in, how it reads the same few validation canvases now out, and where it looks: kept round by round."""
+"""Reads the same few validation canvases after every epoch, and keeps what was read and where the model looked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SEED = (1 << 31) + 99
 
 @dataclass(frozen=True)
 class Watched:
-    """The same canvases as in every round, as the model reads them after this one."""
+    """The same canvases as in every epoch, as the model reads them after this one."""
 
     strips: UInt8[np.ndarray, "n h w"]
     """What the model sees; 0 is paper, 255 ink."""
@@ -57,7 +57,7 @@ def watch(model: Model, tiles: Tiles, canvas: CanvasSettings) -> Watched:
 
 
 def save_watched(folder: Path, epoch: int, watched: Watched) -> None:
-    """Keep it among the rounds in `folder`, whole or not at all."""
+    """Keep it among the epochs in `folder`, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     with whole(folder / f"{epoch:04d}.npz") as file:
         np.savez_compressed(
@@ -70,13 +70,13 @@ def save_watched(folder: Path, epoch: int, watched: Watched) -> None:
         )
 
 
-def watched_rounds(folder: Path) -> list[int]:
-    """Which rounds are kept in `folder`, in order."""
+def watched_epochs(folder: Path) -> list[int]:
+    """Which epochs are kept in `folder`, in order."""
     return sorted(int(path.stem) for path in folder.glob("[0-9]*.npz"))
 
 
 def load_watched(folder: Path, epoch: int) -> Watched:
-    """What `save_watched` kept. Raises OSError or ValueError where there is no such round, or a broken one."""
+    """What `save_watched` kept. Raises OSError or ValueError where there is no such epoch, or a broken one."""
     with np.load(folder / f"{epoch:04d}.npz", allow_pickle=False) as kept:
         return Watched(
             kept["strips"],

@@ -101,7 +101,7 @@ def compared(some: Sequence[Run]) -> Compared | None:
             )
     if not able:
         st.caption(
-            "Nothing can be read without a checkpoint. A run keeps one after its first round of training."
+            "Nothing can be read without a checkpoint. A run keeps one after its first epoch of training."
         )
         return None
     settings = [checkpoint.settings for *_, checkpoint in able]

@@ -24,7 +24,7 @@ from pages.train.sweep_charts import plain, short, written
 
 AXES: Final[dict[Axis, str]] = {
     "step": "step",
-    "epoch": "round",
+    "epoch": "epoch",
     "samples": "canvases seen",
     "minutes": "minutes since it began",
 }

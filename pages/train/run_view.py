@@ -1,4 +1,4 @@
-"""The view of a run while it learns: how far it is, its curves, and the same few canvases as they were read round by round."""
+"""The view of a run while it learns: how far it is, its curves, and the same few canvases as they were read epoch by epoch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.reading.palette import position_colour
 from core.training.scores import SHOWN_FIRST, score_of
 from core.training.store.progress import Progress, progress
 from core.training.store.recording import WATCHED
-from core.training.watch import Watched, load_watched, watched_rounds
+from core.training.watch import Watched, load_watched, watched_epochs
 from pages.common import layout
 from pages.train.live_chart import live_chart
 
@@ -38,29 +38,29 @@ def show_run(folder: Path, *, key: str, alive: bool) -> None:
         if now.epochs:
             live_chart(_scores(now), key=f"{key}-scores", label="Exact match by step")
         else:
-            st.caption("Exact match on validation canvases follows after the first round.")
+            st.caption("Exact match on validation canvases follows after the first epoch.")
     show_watched(folder, now.settings, key=key)
 
 
 def show_watched(folder: Path, settings: RunSettings, *, key: str) -> None:
-    """The same validation canvases after each round, with a slider through the rounds."""
-    rounds = watched_rounds(folder / WATCHED)
-    if not rounds:
+    """The same validation canvases after each epoch, with a slider through the epochs."""
+    epochs = watched_epochs(folder / WATCHED)
+    if not epochs:
         return
     st.subheader("What it reads, and where it looks", anchor=False)
-    chosen = rounds[-1]
-    if len(rounds) > 1:
-        newest = st.toggle("Follow the newest round", value=True, key=f"{key}-newest")
+    chosen = epochs[-1]
+    if len(epochs) > 1:
+        newest = st.toggle("Follow the newest epoch", value=True, key=f"{key}-newest")
         if not newest:
-            chosen = st.select_slider("Round", rounds, value=rounds[-1], key=f"{key}-round")
+            chosen = st.select_slider("Epoch", epochs, value=epochs[-1], key=f"{key}-epoch")
     try:
         watched = load_watched(folder / WATCHED, chosen)
     except (OSError, ValueError, KeyError):
-        st.caption(f"Round {chosen} is not kept whole; choose another one.")
+        st.caption(f"Epoch {chosen} is not kept whole; choose another one.")
         return
     right = sum(text == truth for text, truth in zip(watched.texts, watched.truths, strict=True))
     st.caption(
-        f"After round {chosen}: {right} of {len(watched.texts)} of these validation canvases are right. The upper half is clean ink, "
+        f"After epoch {chosen}: {right} of {len(watched.texts)} of these validation canvases are right. The upper half is clean ink, "
         "the lower as a camera sees it. Colours show where the last layer looked for each digit."
     )
     columns = st.columns(2, gap="medium")

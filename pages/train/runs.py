@@ -290,7 +290,7 @@ def show_curves(some: list[Run]) -> None:
         0.01,
         key="smooth",
         bind="query-params",
-        help="0 shows what was measured. Curves of many points are smoothed, those of a few rounds hardly.",
+        help="0 shows what was measured. Curves of many points are smoothed, those of a few epochs hardly.",
     )
     with st.container(horizontal=True):
         log_y = st.toggle("Logarithmic values", key="logy", bind="query-params")

@@ -129,8 +129,8 @@ def _intermediate_values(chart: go.Figure, metric: str, names: Sequence[str]) ->
     for trace in chart.data:
         number = int(trace.name.removeprefix("Trial"))
         trace.update(line={"width": 1.5}, marker={"size": 6}, customdata=[[names[0], number]] * len(trace.x))
-        trace.hovertemplate = f"trial {number}, round %{{x}}: %{{y:{written(metric, 1)}}}<extra></extra>"
-    chart.update_layout(xaxis={"title": {"text": "round"}, "dtick": 1}, yaxis_title_text=metric)
+        trace.hovertemplate = f"trial {number}, epoch %{{x}}: %{{y:{written(metric, 1)}}}<extra></extra>"
+    chart.update_layout(xaxis={"title": {"text": "epoch"}, "dtick": 1}, yaxis_title_text=metric)
 
 
 def _importance(chart: go.Figure, metric: str, names: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ from pages.train.sweep_charts import COSTS, groups, restyled, short, show_clicka
 _CHOSEN: Final = "sweeps-trial"  # in the session: the name of a sweep and the number of a trial
 _FILE: Final = "sweeps-file"
 _FORM: Final = "sweeps-form"
-_VIEWS: Final = ("Trials", "Settings", "Rounds", "Cost", "Groups")
+_VIEWS: Final = ("Trials", "Settings", "Epochs", "Cost", "Groups")
 _STATES: Final = {
     "waiting": "waits",
     "running": "is training",
@@ -105,7 +105,7 @@ def follow(some: Sequence[Sweep]) -> None:
             if counts[state]
         ]
         parts += [
-            f"trial {trial.number} is in round {len(trial.values) + 1} of {one.plan.run_settings(trial.params).training.epochs}"
+            f"trial {trial.number} is in epoch {len(trial.values) + 1} of {one.plan.run_settings(trial.params).training.epochs}"
             for trial in known
             if trial.state == "running"
         ]
@@ -171,7 +171,7 @@ def compare(some: Sequence[Sweep]) -> None:
     )
     if view == "Trials":
         show_trials(some, tables)
-    elif view in ("Settings", "Rounds"):
+    elif view in ("Settings", "Epochs"):
         show_figures(view.lower(), some)
     elif view == "Cost":
         show_cost(some, tables)
@@ -205,7 +205,7 @@ def show_trials(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
             "seconds": st.column_config.NumberColumn(format="%.0f s"),
             "latency": st.column_config.NumberColumn("ms a strip", format="%.2f"),
             "parameters": st.column_config.NumberColumn(format="localized"),
-            "rounds": st.column_config.LineChartColumn("round by round", y_min=0.0, y_max=highest),
+            "epochs": st.column_config.LineChartColumn("epoch by epoch", y_min=0.0, y_max=highest),
         },
     )
 
@@ -223,7 +223,7 @@ def _row(trial: Trial, metric: str, *, several: bool) -> dict[str, Any]:
         "state": _STATES[trial.state],
         "value": 100 * trial.value if trial.value is not None and score_of(metric).is_share else trial.value,
         **{name: short(value) for name, value in trial.params.items()},
-        "rounds": list(trial.values.values()),
+        "epochs": list(trial.values.values()),
         "parameters": trial.parameters,
         "seconds": trial.seconds,
         "latency": trial.latency,

@@ -74,7 +74,7 @@ def test_a_sweep_is_started_followed_and_opened(
             break
     expect(page.get_by_role("heading", name="The trial that you chose")).to_be_visible()
 
-    for name in ("Settings", "Rounds", "Groups", "Trials"):
+    for name in ("Settings", "Epochs", "Groups", "Trials"):
         view(page, name)
         assert_all_is_well(page)
     page.screenshot(path=screenshots / "sweeps.png", full_page=True)

@@ -133,10 +133,10 @@ def test_another_tab_sees_the_same_training_and_a_scrubber_through_its_rounds(
     state(page, "is training")
     assert step(page) > 0
     page.locator(".st-key-training-" + remembered["job"] + "-newest label").first.click()
-    slider = page.get_by_role("slider", name="Round")
+    slider = page.get_by_role("slider", name="Epoch")
     slider.focus()
     slider.press("Home")
-    expect(page.get_by_text(re.compile(r"After round 1:"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"After epoch 1:"))).to_be_visible()
 
 
 def test_a_stopped_training_goes_on_from_where_it_was(

@@ -1,4 +1,4 @@
-"""Runs of the store in, what can be told of them side by side out: figures to sort and filter by, differences, smoothed curves."""
+"""Compares runs of the store: facts to sort and filter by, differences, smoothed curves."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ Value = str | int | float | bool
 Axis = Literal["step", "epoch", "samples", "minutes"]
 
 _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 _CONDITION: Final = re.compile(r'([\w.]+)\s*(<=|>=|!=|==|=|<|>)\s*("[^"]*"|\S+)')
 _WORD: Final = re.compile(r'"([^"]*)"|(\S+)')
 
@@ -115,7 +120,7 @@ def smoothed(values: Sequence[float], at: Sequence[float], weight: float) -> lis
     """Exponential moving average of values that lie `at` rising places; it does not lag at the start.
 
     `weight`, 0 to below 1, is how much of the past is left after half a percent of the way from the first to the last
-    place: a curve of many points is smoothed, one of a few rounds hardly.
+    place: a curve of many points is smoothed, one of a few epochs hardly.
     """
     if not values:
         return []

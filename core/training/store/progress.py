@@ -1,4 +1,4 @@
-"""The folder of a training in, how far it has come out: its curves, its rounds, and the time that is left."""
+"""Tells how far a training has come, from the files in its folder: curves, epochs, the time that is left."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Progress:
     epochs: list[int] = field(default_factory=list)
     epoch_steps: list[int] = field(default_factory=list)
     scores: dict[str, list[float]] = field(default_factory=dict)
-    """clean, camera, mnist ...: exact match, 0 to 1, round by round."""
+    """clean, camera, mnist ...: exact match, 0 to 1, epoch by epoch."""
     best: int | None = None
-    """The round whose checkpoint is kept."""
+    """The epoch whose checkpoint is kept."""
 
     @property
     def step(self) -> int:
@@ -63,9 +63,9 @@ def progress(folder: Path) -> Progress:
         return Progress(None)
     records = _records(folder / LOG)
     steps = [record for record in records if record.get("kind") == "step"]
-    rounds = [record for record in records if record.get("kind") == "epoch"]
-    names = list(rounds[0]["scores"]) if rounds else []
-    kept = [record["epoch"] for record in rounds if record["is_best"]]
+    epochs = [record for record in records if record.get("kind") == "epoch"]
+    names = list(epochs[0]["scores"]) if epochs else []
+    kept = [record["epoch"] for record in epochs if record["is_best"]]
     return Progress(
         settings=settings,
         steps=[record["step"] for record in steps],
@@ -73,9 +73,9 @@ def progress(folder: Path) -> Progress:
         smoothed=[record["smoothed_loss"] for record in steps],
         rates=[settings.training.learning_rate * record["rate"] for record in steps],
         seconds_per_step=median(record["seconds"] for record in steps[-20:]) if steps else 0.0,
-        epochs=[record["epoch"] for record in rounds],
-        epoch_steps=[record["step"] for record in rounds],
-        scores={name: [record["scores"].get(name, float("nan")) for record in rounds] for name in names},
+        epochs=[record["epoch"] for record in epochs],
+        epoch_steps=[record["step"] for record in epochs],
+        scores={name: [record["scores"].get(name, float("nan")) for record in epochs] for name in names},
         best=kept[-1] if kept else None,
     )
 

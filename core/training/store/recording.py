@@ -1,4 +1,4 @@
-"""The records of a training in, the same out, and on the way a log in its folder and a run in the store."""
+"""Records a training while it runs: a log in its folder, a run in the store."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from core.training.store.tracking import Metric, Store, StoreError
 from core.training.watch import save_watched
 
 LOG = "log.jsonl"
-"""In a run's folder: one JSON object for each round, and for a step of each second."""
+"""In a run's folder: one JSON object for each epoch, and for a step of each second."""
 SETTINGS = "settings.json"
 """In a run's folder, and among its artifacts: its settings, as `--config` reads them."""
 WATCHED = "watched"
-"""In a run's folder: a folder of what `core.training.watch` saw after each round."""
+"""In a run's folder: a folder of what `core.training.watch` saw after each epoch."""
 
 Outcome = Literal["finished", "stopped", "failed"]
 

@@ -1,4 +1,4 @@
-"""Runs and their metrics in, an MLflow store out, and back: what every training leaves behind, readable by the field's own tools."""
+"""Keeps runs and their metrics in an MLflow store, readable by the field's own tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sweeps and their runs in, one small file out, and back into a lab: how a study travels, without its checkpoints.
+"""Packs sweeps and their runs into one small file, without checkpoints, and unpacks it into another lab.
 
 A zip: `runs.json` has each run with all values of its metrics; `sweeps/` the folders of the sweeps as they are.
 """

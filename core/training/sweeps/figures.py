@@ -1,4 +1,4 @@
-"""What a sweep shows: its best trials at each cost, the mean of each setting, and Optuna's figures."""
+"""Figures of a sweep: its best trials at each cost, the mean of each setting, and what Optuna draws."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Figure(NamedTuple):
 
     title: str
     """As a heading says it."""
-    view: Literal["trials", "settings", "rounds"]
+    view: Literal["trials", "settings", "epochs"]
     """What somebody looks at who wants to see it."""
     draw: Callable[[Drawing], go.Figure]
     finished: int = 2
@@ -153,13 +153,13 @@ FIGURES: Final = {
         note="Each point is a finished trial: the darker, the later.",
     ),
     "contour": Figure("Two settings together", "settings", _contour, settings=2),
-    "intermediate values": Figure("Round by round", "rounds", _intermediate_values, finished=1),
+    "intermediate values": Figure("Epoch by epoch", "epochs", _intermediate_values, finished=1),
     "timeline": Figure(
         "When each trial ran",
-        "rounds",
+        "epochs",
         _timeline,
         finished=0,
-        note="A trial is pruned, given up early, where its first rounds are worse than those of the others.",
+        note="A trial is pruned, given up early, where its first epochs are worse than those of the others.",
     ),
 }
 """Each figure by its name. A new row is drawn on the page of sweeps, too."""

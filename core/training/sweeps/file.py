@@ -4,7 +4,7 @@ A sweep file is YAML or JSON, in the manner of Weights & Biases, so that files w
 
     method: grid                  # every combination once; or random; or bayes (a tree-structured Parzen estimator)
     metric:
-      name: score                 # what is validated after each round: clean, camera, score, mnist, calibration
+      name: score                 # what is validated after each epoch: clean, camera, score, mnist, calibration
       goal: maximize
     run_cap: 20                   # trials, for random and bayes
     parameters:
@@ -18,7 +18,7 @@ A sweep file is YAML or JSON, in the manner of Weights & Biases, so that files w
         max: 0.01
     early_terminate:              # optional
       type: hyperband             # or median
-      min_iter: 2                 # rounds that every trial may have
+      min_iter: 2                 # epochs that every trial may have
 
 Distributions: uniform, int_uniform, q_uniform (in steps of q), log_uniform_values (evenly by magnitude), log_uniform (the same;
 min and max are exponents of e), q_log_uniform_values (multiples of q, by magnitude), categorical, constant. Without one,
@@ -168,6 +168,9 @@ class Parameter(Settings):
             if self.distribution not in ("constant", "categorical", None):
                 return f"distribution ({self.distribution}) needs min and max, not values; leave it out"
             return ""
+        return self._fault_of_bounds()
+
+    def _fault_of_bounds(self) -> str:
         if self.min is None or self.max is None:
             return f"{'min' if self.min is None else 'max'} is missing"
         if self.distribution in ("constant", "categorical"):
@@ -216,7 +219,7 @@ class EarlyEnd(Settings):
     type: Literal["hyperband", "median"]
     """hyperband: only the best third goes on at each of several rounds (arXiv:1603.06560); median: what is below the median of the trials before."""
     min_iter: int = Field(1, ge=1)
-    """Rounds that each trial may have."""
+    """Epochs that each trial may have."""
     max_iter: int | None = Field(None, ge=1)
     """With `s`, another way to say min_iter: max_iter / eta^s."""
     s: int | None = Field(None, ge=0)
@@ -228,7 +231,7 @@ class EarlyEnd(Settings):
 
     @property
     def first(self) -> int:
-        """Rounds that each trial may have."""
+        """Epochs that each trial may have."""
         if self.max_iter is not None and self.s is not None:
             return max(self.max_iter // self.eta**self.s, 1)
         return self.min_iter
@@ -311,7 +314,7 @@ class Plan:
     left_out: tuple[str, ...]
     """Of a grid, the combinations that cannot, and why."""
     epochs: int
-    """The most rounds of any trial."""
+    """The most epochs of any trial."""
     example: RunSettings
     """All settings of one of its trials."""
 

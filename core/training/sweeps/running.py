@@ -1,4 +1,4 @@
-"""The running of a sweep: its trials are trained one after the other, each a run in the store.
+"""Runs a sweep: its trials are trained one after the other, each a run in the store.
 
 Whatever interrupts it, the same call goes on: a trial whose process is gone is taken up again from its last saved state.
 """
@@ -176,7 +176,7 @@ def _begin_run(
 
 
 def _latency(checkpoint: Path, epoch: Epoch) -> float:
-    """Milliseconds to read one of the canvases that are read in every round."""
+    """Milliseconds to read one of the canvases that are read in every epoch."""
     model = load_checkpoint(checkpoint).model.eval()
     strips = torch.from_numpy(epoch.watched.strips[:, None]).float() / 255
     times = []

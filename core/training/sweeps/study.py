@@ -1,4 +1,4 @@
-"""A sweep and its trials: a folder with the sweep file as it was given, and a study of Optuna's beside it.
+"""Sweeps and their trials: a folder with the sweep file as it was given, and a study of Optuna's beside it.
 
 The folder holds the file, `about.json` (the sweep's name, where it is stored, what the file leaves out), Optuna's journal, and a folder
 for each trial.
@@ -82,7 +82,7 @@ class Trial:
     params: dict[str, Value]
     """The parameters that differ between trials, as the sweep file calls them."""
     values: dict[int, float]
-    """The metric after each round."""
+    """The metric after each epoch."""
     value: float | None
     """The best of them so far."""
     started: datetime | None
@@ -101,7 +101,7 @@ class Trial:
 
     @property
     def checkpoint(self) -> Path:
-        """Where its best checkpoint lies, once a round was validated."""
+        """Where its best checkpoint lies, once an epoch was validated."""
         return self.folder / BEST
 
 
@@ -258,6 +258,7 @@ def replaced(trials: Sequence[optuna.trial.FrozenTrial]) -> set[int]:
 
 
 def is_alive(trial: optuna.trial.FrozenTrial, sweep: Sweep) -> bool:
+    """Whether the process of a trial that is said to run still lives."""
     owner = trial.user_attrs.get("owner")
     # Without one it was begun this very moment, perhaps on another machine.
     known = alive(owner) if owner else None
