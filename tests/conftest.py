@@ -14,11 +14,18 @@ if TYPE_CHECKING:
     from core.reading import Reader
 
 # Before anything imports torch: several tests at once must not fight over the cores.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
-os.environ.setdefault("MKL_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 ROOT = Path(__file__).parents[1]
+MOST_PROCESSES = 8  # each takes a gigabyte, a browser and a server of its own
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A folder of tests is shared out among the cores; files that are named run at once in this process."""
+    folders = any(Path(argument).is_dir() for argument in config.args)
+    return min(os.cpu_count() or 1, MOST_PROCESSES) if folders else 0
 
 
 @pytest.fixture(scope="session")
