@@ -191,7 +191,7 @@ def test_curves_lie_over_each_other_raw_and_smoothed_along_any_axis(
     checked(page.toggle(key="logy").set_value(True).run())
     figure = curves(page)
     assert (
-        figure["layout"]["xaxis3"]["title"]["text"] == "round" and figure["layout"]["yaxis"]["type"] == "log"
+        figure["layout"]["xaxis3"]["title"]["text"] == "epoch" and figure["layout"]["yaxis"]["type"] == "log"
     )
     assert "never logged" not in words(page)
     checked(page.multiselect(key="metrics").set_value([]).run())
