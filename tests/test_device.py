@@ -70,9 +70,19 @@ class DeviceNamed(TorchFunctionMode):
     """Refuses to make a tensor without saying where: on a GPU it would be left behind on the processor."""
 
     MAKERS = (
-        torch.arange, torch.empty, torch.eye, torch.full, torch.linspace, torch.ones, torch.rand, torch.randint,
-        torch.randn, torch.randperm, torch.tensor, torch.zeros,
-    )  # fmt: skip
+        torch.arange,
+        torch.empty,
+        torch.eye,
+        torch.full,
+        torch.linspace,
+        torch.ones,
+        torch.rand,
+        torch.randint,
+        torch.randn,
+        torch.randperm,
+        torch.tensor,
+        torch.zeros,
+    )
 
     def __torch_function__(
         self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None

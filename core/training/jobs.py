@@ -121,9 +121,8 @@ def jobs() -> list[Job]:
 def find(job_id: str) -> Job:
     """The job of that id. Raises `JobError` where there is none."""
     home = lab.root() / "jobs"
-    if home.is_dir() and job_id in {
-        folder.name for folder in home.iterdir()
-    }:  # so that no id is a path elsewhere
+    known = [path.name for path in home.iterdir()] if home.is_dir() else []
+    if job_id in known:  # so that no id is a path elsewhere
         with contextlib.suppress(OSError, ValueError, KeyError):
             return _job(home / job_id)
     raise JobError(f"there is no job {job_id!r}; it may have been removed")

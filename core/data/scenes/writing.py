@@ -139,7 +139,7 @@ class Pens:
         """Indices of a character, of one writer where he wrote it."""
         of_writer = self._by_character.get(character, {})
         own = of_writer.get(-1 if writer is None else writer)
-        return own if own else [index for each in of_writer.values() for index in each]
+        return own or [index for each in of_writer.values() for index in each]
 
     def draw(self, index: int, pen: float) -> np.ndarray:
         """HW uint8 ink, cut to it."""
