@@ -1,6 +1,7 @@
 """The sweeps page without a browser: it teaches, launches, follows, compares, and hands on what was found."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from core.training.sweeps.study import Sweep, begin, load, trials
 from pages.common import sitemap
 from tests.test_sweep import TINY, file
 
+NAME = "<b>heads</b>"
 GRID = "model.heads: {values: [1, 2]}\ntraining.seed: {values: [0, 1]}"
 
 
@@ -40,12 +42,22 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], str]]:
     return asked
 
 
+@pytest.fixture(scope="module")
+def trained(sample: Mnist, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sweep that was run once for all tests of this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBERS_LAB", str(tmp_path_factory.mktemp("trained")))
+        made = begin(file(GRID), NAME, TINY, sample=True)
+        for _ in run(made, sample, None, lambda settings: None):
+            pass
+    return made.folder
+
+
 @pytest.fixture
-def finished(sample: Mnist) -> Sweep:
-    made = begin(file(GRID), "<b>heads</b>", TINY, sample=True)
-    for _ in run(made, sample, None, lambda settings: None):
-        pass
-    return made
+def finished(trained: Path, tmp_path: Path) -> Sweep:
+    """That sweep in this test's own lab."""
+    shutil.copytree(trained, tmp_path / "sweeps" / trained.name)
+    return load(NAME)
 
 
 @pytest.fixture
