@@ -13,7 +13,7 @@ import torch
 from core.__main__ import main
 from core.data.mnist import Mnist
 from core.model.checkpoint import BUNDLED, load_checkpoint
-from core.understanding.reports import latency, report
+from core.understanding.reports import latency, report, templating
 from core.understanding.reports.analysis import VIEWS, analyse
 
 Output = pytest.CaptureFixture[str]
@@ -125,6 +125,13 @@ def test_it_says_what_was_analysed_so_that_it_can_be_done_again(written: Path, p
     assert sum(part["count"] for part in figures["exact_match"].values()) == 120
     assert f"{figures['digits']['share']:.2%}" in parts.words
     assert figures["time"]["total"]["median"] > 0
+
+
+def test_sentences_have_their_bold_and_their_links_and_nothing_else_is_markup() -> None:
+    said = templating._marked_up("**a < b** & [c](https://arxiv.org/abs/1) of **d**")
+    assert said == (
+        '<b>a &lt; b</b> &amp; <a href="https://arxiv.org/abs/1" rel="noreferrer">c</a> of <b>d</b>'
+    )
 
 
 def test_it_leaves_nothing_unfinished_behind(written: Path) -> None:

@@ -31,5 +31,7 @@ def _environment() -> Environment:
 
 def _marked_up(text: str) -> Markup:
     """Sentences with their **bold** and [links](https://...) as HTML."""
-    bold = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(text))
+    bold = re.sub(
+        r"\*\*(.+?)\*\*", r"<b>\1</b>", str(escape(text))
+    )  # as Markup, what is put in would be escaped
     return Markup(re.sub(r"\[(.+?)\]\((https://[^)\s]+)\)", r'<a href="\2" rel="noreferrer">\1</a>', bold))
