@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from core.config import DIGITS, CanvasSettings
-from core.data.canvases.draws import rand, randint, randn
+from core.data.canvases.draws import evenly, rand, randint, randn
 from core.data.canvases.effects import draw_strengths, photograph, place_of, stretching
 from core.data.canvases.marks import build_walls, print_boxes, write_marks
 from core.data.canvases.tiles import SIDE, Tiles
@@ -235,13 +236,8 @@ def _lay_out(
     """Size, slant, spacing and line of the digits, such that every number fits the canvas."""
     height, width, variation = settings.height, settings.width, settings.variation
     count, longest = filled.shape
-
-    def uniform(low: float, high: float, *, each: bool = False) -> Tensor:
-        return low + (high - low) * rand(generator, count, longest if each else 1)
-
-    def normal(deviation: float) -> Tensor:
-        return deviation * randn(generator, count, longest)
-
+    uniform = partial(_uniform, generator, count, longest)
+    normal = partial(randn, generator, count, longest)
     bent = ~plain[:, None]
     rotation, perspective, slant = (
         bent * strengths[:, place_of(effect), None] * uniform(-1.0, 1.0)
@@ -251,42 +247,32 @@ def _lay_out(
 
     unruly = uniform(0.0, 1.0) < 0.15  # some hands write digits of very different sizes
     spread = torch.where(unruly, uniform(0.55, 1.1, each=True), uniform(0.88, 1.1, each=True))
-
-    def varied(value: Tensor, usual: float) -> Tensor:
-        return usual + variation * (value - usual)
-
+    varied = partial(_varied, variation)
     size = height / SIDE * varied(uniform(0.7, 1.15), 0.9) * varied(spread, 1.0)
     size = torch.where(bent, size, 1.0)
     stretch = torch.where(bent, varied(uniform(0.8, 1.2) * uniform(0.93, 1.07, each=True), 1.0), 1.0)
-    angle = bent * varied(normal(0.07), 0.0) + slope
-    shear = bent * varied(uniform(-0.3, 0.3) + normal(0.06), 0.0) - 0.35 * (slant + 0.3 * slant.abs())
+    angle = bent * varied(0.07 * normal(), 0.0) + slope
+    shear = bent * varied(uniform(-0.3, 0.3) + 0.06 * normal(), 0.0) - 0.35 * (slant + 0.3 * slant.abs())
 
     ink_width, ink_height = boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1]
     tight, usual, wide = uniform(-0.3, 0.02), uniform(0.0, 0.35), uniform(0.3, 1.1)
     mode = uniform(0.0, 1.0)
-    gap = torch.where(mode < 0.3, tight, torch.where(mode < 0.85, usual, wide)) + normal(0.06)
+    gap = torch.where(mode < 0.3, tight, torch.where(mode < 0.85, usual, wide)) + 0.06 * normal()
     separated = _separators(filled, strengths[:, place_of("marks")], generator)
     gap = gap + separated * uniform(0.05, 0.4)
     if settings.walled_share:  # a wall needs its room
         gap = torch.where(walled[:, None], gap.clamp(min=0) + uniform(0.15, 0.6), gap)
 
-    def matrix(size: Tensor) -> Tensor:
-        cos, sin = torch.cos(angle), torch.sin(angle)
-        across = torch.stack([cos * stretch, cos * shear - sin], -1)
-        down = torch.stack([sin * stretch, sin * shear + cos], -1)
-        return size[..., None, None] * torch.stack([across, down], -2)
-
-    def extent(matrices: Tensor) -> tuple[Tensor, Tensor]:
-        reach = matrices.abs()
-        return (
-            reach[..., 0, 0] * ink_width + reach[..., 0, 1] * ink_height,
-            reach[..., 1, 0] * ink_width + reach[..., 1, 1] * ink_height,
-        )
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    across = torch.stack([cos * stretch, cos * shear - sin], -1)
+    down = torch.stack([sin * stretch, sin * shear + cos], -1)
+    shape = torch.stack([across, down], -2)
+    extent = partial(_extent, ink_width, ink_height)
 
     size = size.expand(count, longest).clone()
-    widths, heights = extent(matrix(size))
+    widths, heights = extent(size[..., None, None] * shape)
     size *= ((height - 2 * _BORDER - 1) / heights).clamp(max=1)
-    widths, _ = extent(matrix(size))
+    widths, _ = extent(size[..., None, None] * shape)
     gaps = gap * height * 0.7
     needed = (torch.where(filled, widths + gaps.clamp(min=0) + 2, 0)).sum(1, keepdim=True)
     shrink = ((width - 2 * _BORDER) / needed.clamp(min=1)).clamp(max=1)
@@ -296,13 +282,34 @@ def _lay_out(
     mean_size = torch.where(filled, size, 0).sum(1, keepdim=True) / number
     along = (torch.arange(longest, device=generator.device) - number / 2 + 0.5) * mean_size * 18
     size = size * (1 - 0.25 * perspective.abs() + 0.25 * perspective * (along / (width / 2)).clamp(-1, 1))
-    matrices = matrix(size)
+    matrices = size[..., None, None] * shape
     _, heights = extent(matrices)
     free = ((height - heights) / 2 - _BORDER).clamp(min=0)
     line = uniform(-1.0, 1.0) * 0.6 * torch.where(filled, free, height).amin(1, keepdim=True)
-    middles = height / 2 + (line + slope * along + normal(0.04) * height).clamp(-free, free)
+    middles = height / 2 + (line + slope * along + 0.04 * normal() * height).clamp(-free, free)
     middles = torch.where(bent, middles, middles.floor())  # whole pixels, so that nothing is resampled
     return _Layout(matrices, middles, gaps, separated)
+
+
+def _uniform(
+    generator: torch.Generator, count: int, longest: int, low: float, high: float, *, each: bool = False
+) -> Tensor:
+    """From low to high, one value for a whole number or one for each digit."""
+    return evenly(generator, count, low, high, longest if each else 1)
+
+
+def _varied(variation: float, value: Tensor, usual: float) -> Tensor:
+    """The value at full variation, the usual one at none."""
+    return usual + variation * (value - usual)
+
+
+def _extent(width: Tensor, height: Tensor, matrices: Tensor) -> tuple[Tensor, Tensor]:
+    """Width and height on the canvas of ink that is so wide and high in its tile."""
+    reach = matrices.abs()
+    return (
+        reach[..., 0, 0] * width + reach[..., 0, 1] * height,
+        reach[..., 1, 0] * width + reach[..., 1, 1] * height,
+    )
 
 
 def _separators(filled: Tensor, marks: Tensor, generator: torch.Generator) -> Bool[Tensor, "b n"]:

@@ -11,6 +11,11 @@ def rand(generator: torch.Generator, *shape: int) -> Tensor:
     return torch.rand(shape, generator=generator, device=generator.device)
 
 
+def evenly(generator: torch.Generator, count: int, low: float, high: float, *rest: int) -> Tensor:
+    """Uniform from low to high, for each of so many canvases."""
+    return low + (high - low) * rand(generator, count, *rest)
+
+
 def randn(generator: torch.Generator, *shape: int) -> Tensor:
     """Normal, with mean 0 and standard deviation 1."""
     return torch.randn(shape, generator=generator, device=generator.device)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from core.data.canvases.draws import rand
+from core.data.canvases.draws import evenly
 
 
 def write_marks(
@@ -24,10 +26,7 @@ def write_marks(
     count = len(ink)
     first_left, top, last_right, bottom = _around(boxes, filled, ink.shape)
     tall = bottom - top
-
-    def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * rand(generator, count, *shape)
-
+    uniform = partial(evenly, generator, count)
     radius = (tall * uniform(0.02, 0.09)).clamp(min=0.4)
     segments: list[
         tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
@@ -82,10 +81,7 @@ def print_boxes(
 ) -> Float[Tensor, "b h w"]:
     """The ink on a form: a frame around the number, or what is left of one, and walls between digits."""
     count, height, width = ink.shape
-
-    def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * rand(generator, count, *shape)
-
+    uniform = partial(evenly, generator, count)
     left, top, right, bottom = _around(boxes, filled, ink.shape)
     tall = bottom - top
     darkness = strength * uniform(0.35, 1.0)
@@ -129,10 +125,7 @@ def build_walls(
 ) -> Float[Tensor, "b h w"]:
     """The ink in cells: walls up to 5 pixels thick around and between the digits, any of them missing."""
     count, height, width = ink.shape
-
-    def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * rand(generator, count, *shape)
-
+    uniform = partial(evenly, generator, count)
     left, top, right, bottom = _around(boxes, filled, ink.shape)
     tall = bottom - top
     half = (0.3 + 2.2 * uniform(0.0, 1.0).square())[:, None, None]
