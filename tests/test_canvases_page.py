@@ -40,7 +40,8 @@ def set_to(app: AppTest, **settings: float) -> CanvasSettings:
     start = PRESETS["number"].canvas.model_copy(update={"found_share": 0.0, **settings})
     for name, value in start.model_dump().items():
         if name != "found_share":
-            app.number_input(key=f"canvases.{name}").set_value(value)
+            kind = app.text_input if isinstance(value, str) else app.number_input
+            kind(key=f"canvases.{name}").set_value(value)
     app.run()
     assert not app.exception
     return start
