@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 
 from benchmarks.__main__ import purposes
 from core.__main__ import COMMANDS
+from pages.common import sitemap
 
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "checkpoints/README.md"]
 
@@ -67,6 +68,15 @@ def test_the_map_of_the_rooms_names_folders_that_exist_and_leaves_none_out(root:
     assert folders - mentioned == set()
 
 
+def test_every_page_has_its_picture_and_none_is_large(root: Path) -> None:
+    text = (root / "docs/pages.md").read_text(encoding="utf-8")
+    names = [screen.path.rpartition("/")[2] for screen in sitemap.screens()]
+    assert re.findall(r"\(pictures/(\w+)\.webp\)", text) == names
+    sizes = {path.stem: path.stat().st_size for path in (root / "docs/pictures").glob("*.webp")}
+    assert sizes.pop("drawing_and_camera") < 2_000_000
+    assert set(sizes) == set(names) and max(sizes.values()) < 200_000
+
+
 def test_hooks_and_workflow_call_what_anyone_can_call(root: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (root / "Makefile").read_text(), re.MULTILINE))
     (local,) = yaml.safe_load((root / ".pre-commit-config.yaml").read_text())["repos"]
@@ -99,6 +109,6 @@ def test_the_lock_has_every_requirement_within_its_bounds_and_a_hash_for_it(root
     assert [one.name for one in wanted if locked[one.name] not in one.specifier] == []
 
 
-def test_lint_covers_what_mypy_covers(root: Path) -> None:
+def test_types_are_checked_in_everything_that_is_run(root: Path) -> None:
     settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]
-    assert {"benchmarks", "core", "pages", "tests"} <= set(settings["mypy"]["files"])
+    assert {"benchmarks", "core", "docs", "pages", "tests"} <= set(settings["mypy"]["files"])
