@@ -158,7 +158,8 @@ def test_the_same_seed_gives_the_same_canvases_in_hands(with_hands: Tiles) -> No
     )
     first, again, other = (make_canvases(with_hands, everything, 40, seed) for seed in (5, 5, 6))
     for name in Canvases.__dataclass_fields__:
-        assert torch.equal(getattr(first, name), getattr(again, name))
+        if name != "vocabulary":
+            assert torch.equal(getattr(first, name), getattr(again, name))
     assert not torch.equal(first.pictures, other.pictures)
     assert first.pictures.shape == (40, 1, 32, 160) and first.pictures.isfinite().all()
     assert first.labels.shape == (40, 5) and (first.lengths <= 5).all()

@@ -77,9 +77,8 @@ def test_every_setting_is_in_the_form_with_its_own_words_and_bounds() -> None:
         values = getattr(PRESETS["number-small"], group)
         for name, field in type(values).model_fields.items():
             label = name.replace("_", " ").capitalize()
-            (widget,) = (
-                each for each in [*app.number_input, *app.selectbox] if each.key == f"train.{group}.{name}"
-            )
+            widgets = [*app.number_input, *app.selectbox, *app.text_input]
+            (widget,) = (each for each in widgets if each.key == f"train.{group}.{name}")
             assert (widget.label, widget.help) == (label, field.description)
             assert widget.value == getattr(values, name)
     dim = app.number_input(key="train.model.dim")

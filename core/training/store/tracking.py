@@ -410,9 +410,12 @@ def _tag(key: str, value: str) -> tuple[str, str]:
 
 
 def _value(text: str) -> Setting:
+    """What was written as this text: MLflow keeps words alone."""
     for kind in (int, float):
         with contextlib.suppress(ValueError):
-            return kind(text)
+            value = kind(text)
+            if str(value) == text:  # a row of digits to be read is a word
+                return value
     return {"True": True, "False": False}.get(text, text)
 
 
