@@ -2,18 +2,20 @@
 
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from benchmarks.robustness import overlap
+from core.data.scenes.frame import make_empty, make_frame
 from core.data.scenes.targets import maps, unpacked
-from core.model.finder import Finder
+from core.model.finder import Finder, load_finder
 from core.reading.find.finder import find
 
 if TYPE_CHECKING:
-    pass
+    from core.data.mnist import Mnist
 
 
 class Knowing(Finder):
@@ -54,7 +56,7 @@ def test_a_number_of_any_height_turned_any_way_gets_its_box_and_the_way_it_is_re
 ) -> None:
     true = outline(320, 240, 1.2 * high, high, degrees)
     (place,) = find(PAPER, Knowing([true]))
-    assert overlap(place.outline, true) > 0.6
+    assert overlap(place.outline, true) > (0.55 if high < 30 else 0.7)
     turned = np.degrees(place.angle) - degrees
     assert abs((turned + 180) % 360 - 180) < 5
 
@@ -74,3 +76,15 @@ def test_where_nothing_is_seen_nothing_is_found() -> None:
 def test_pictures_of_any_shape_are_looked_at(shape: tuple[int, int]) -> None:
     torch.manual_seed(0)
     assert find(np.full(shape, 128, np.uint8), Finder().eval()) == []
+
+
+def test_the_bundled_finder_sees_numbers_in_frames_and_none_on_bare_paper(sample: "Mnist") -> None:
+    finder, digits = load_finder(), sample.split("validation")
+    seen = 0
+    for seed in range(8):
+        frame = make_frame(digits, "clean", seed)
+        ((_, true),) = frame.numbers
+        places = find(cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY), finder)
+        seen += len(places) == 1 and overlap(places[0].outline, true) > 0.5
+    assert seen >= 6
+    assert find(cv2.cvtColor(make_empty("blank paper", 1).picture, cv2.COLOR_RGB2GRAY), finder) == []

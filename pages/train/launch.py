@@ -205,7 +205,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="train-launc
         )
         begin = st.selectbox(
             "Begin with",
-            [_RANDOM, *sorted(path.name for path in BUNDLED.glob("*.safetensors"))],
+            [_RANDOM, *(f"{kind}.safetensors" for kind in ("digit", "number"))],
             key="train-begin",
             help="A checkpoint must have the same model settings.",
         )

@@ -13,6 +13,9 @@ from core.data.scenes.targets import CELL, INSET, UNIT
 from core.model.finder import REDUCTION, Finder
 from core.reading.find.locate import Located
 
+_ROOM = 1.05  # times a number's height: what is cut off costs more than paper around it
+_LONG = 1.6  # heights: a band of that length tells its own direction
+_AGREES = 0.7  # cosine: unless it runs across what is told
 _MARGIN = 8  # pixels of paper around the picture: a number at its very edge has a band, too
 _LARGEST = 4.0  # times: a tiny picture is enlarged so much at most
 _IN_BAND = 0.5  # probability
@@ -99,11 +102,10 @@ def _candidates(seen: np.ndarray, finder: Finder) -> list[_Candidate]:
         if score < _SURE:
             continue
         weight = weight / weight.sum()
-        tall = UNIT * 2 ** float(weight @ tall_map[y, x])
-        along = np.array([weight @ along_x[y, x], weight @ along_y[y, x]])
-        along /= np.linalg.norm(along) + 1e-6
-        across = np.array([-along[1], along[0]])
+        tall = _ROOM * UNIT * 2 ** float(weight @ tall_map[y, x])
         centres = np.stack([x + 0.5, y + 0.5], 1) * CELL
+        along = _along(centres, weight, np.array([weight @ along_x[y, x], weight @ along_y[y, x]]), tall)
+        across = np.array([-along[1], along[0]])
         reach, level = centres @ along, centres @ across + offset_map[y, x] * tall
         low, high = reach.min() - (0.5 + _ENDS) * CELL, reach.max() + (0.5 + _ENDS) * CELL
         wide = high - low + 2 * INSET * tall
@@ -116,6 +118,17 @@ def _candidates(seen: np.ndarray, finder: Finder) -> list[_Candidate]:
             )
         )
     return found
+
+
+def _along(centres: np.ndarray, weight: np.ndarray, told: np.ndarray, tall: float) -> np.ndarray:
+    """The direction in which a number is read, as told; of a long one that in which its band runs, which is more exact."""
+    told = told / (np.linalg.norm(told) + 1e-6)
+    apart = centres - weight @ centres
+    spread, axes = np.linalg.eigh((apart * weight[:, None]).T @ apart)
+    if spread[1] < (_LONG * tall) ** 2 / 12:
+        return told
+    axis: np.ndarray = axes[:, 1] * np.sign(axes[:, 1] @ told)
+    return axis if axis @ told > _AGREES else told
 
 
 def _scaled(candidate: _Candidate, by: float) -> _Candidate:
