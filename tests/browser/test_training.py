@@ -1,5 +1,6 @@
 """A training is launched in a browser, followed, left, found again, stopped and resumed, and never shown as what it is not."""
 
+import contextlib
 import json
 import os
 import re
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
+from core.training import jobs
 from tests.browser.conftest import OpenTab, Server, run_app
-from tests.browser.hands import settle
+from tests.browser.hands import press
 from tests.conftest import ROOT
 
 TINY: dict[str, dict[str, object]] = {
@@ -34,6 +36,9 @@ TINY: dict[str, dict[str, object]] = {
 }
 
 
+TOGETHER = "3"  # trainings at once: no test waits until another one's is over
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("lab")
@@ -49,7 +54,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def own_app(chromium_path: str, lab: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     log = tmp_path_factory.mktemp("app") / "streamlit.log"
-    with run_app(ROOT / "streamlit_app.py", log, NUMBERS_LAB=str(lab)) as server:
+    with run_app(ROOT / "streamlit_app.py", log, NUMBERS_LAB=str(lab), NUMBERS_JOBS=TOGETHER) as server:
         yield server
 
 
@@ -100,18 +105,32 @@ def state(page: Page, words: str) -> None:
     expect(page.get_by_text(words)).to_be_visible()
 
 
+@contextlib.contextmanager
+def training(lab: Path) -> Iterator[str]:
+    """A training at work in that lab, launched as the page does it; its id."""
+    command = ["train", "--sample", "--config={folder}/asked.json", "--out={folder}"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBERS_LAB", str(lab))
+        patch.setenv(jobs.AT_ONCE, TOGETHER)
+        launched = jobs.launch(command, "tiny", files={"asked.json": json.dumps(TINY)}).id
+        try:
+            yield launched
+        finally:
+            jobs.kill(launched)
+
+
 @pytest.fixture(scope="module")
-def remembered() -> dict[str, str]:
-    """What one test launched and the next ones find again."""
-    return {}
+def at_work(lab: Path) -> Iterator[str]:
+    """The training that several visitors find; each leaves it at work."""
+    with training(lab) as launched:
+        yield launched
 
 
 def test_a_run_is_launched_from_the_form_and_its_curve_grows_without_losing_the_zoom(
-    own_app: Server, open_tab: OpenTab, remembered: dict[str, str], screenshots: Path
+    own_app: Server, open_tab: OpenTab, screenshots: Path
 ) -> None:
     page = open_training(open_tab, own_app)
-    expect(page.get_by_text("No run yet")).to_be_visible()
-    remembered["job"] = launch(page, "tiny <b>run</b> ../x", TINY)
+    launch(page, "tiny <b>run</b> ../x", TINY)
     state(page, "tiny <b>run</b> ../x")
     expect(page.locator(".live-chart .main-svg").first).to_be_visible()
     page.evaluate("Plotly.relayout(document.querySelector('.live-chart'), {'xaxis.range': [1, 7]})")
@@ -127,12 +146,12 @@ def test_a_run_is_launched_from_the_form_and_its_curve_grows_without_losing_the_
 
 
 def test_another_tab_sees_the_same_training_and_a_scrubber_through_its_rounds(
-    own_app: Server, open_tab: OpenTab, remembered: dict[str, str]
+    own_app: Server, open_tab: OpenTab, at_work: str
 ) -> None:
-    page = open_training(open_tab, own_app, remembered["job"])
+    page = open_training(open_tab, own_app, at_work)
     state(page, "is training")
     assert step(page) > 0
-    page.locator(".st-key-training-" + remembered["job"] + "-newest label").first.click()
+    page.locator(".st-key-training-" + at_work + "-newest label").first.click()
     slider = page.get_by_role("slider", name="Epoch")
     slider.focus()
     slider.press("Home")
@@ -140,11 +159,12 @@ def test_another_tab_sees_the_same_training_and_a_scrubber_through_its_rounds(
 
 
 def test_a_stopped_training_goes_on_from_where_it_was(
-    own_app: Server, open_tab: OpenTab, remembered: dict[str, str]
+    own_app: Server, open_tab: OpenTab, at_work: str
 ) -> None:
-    page = open_training(open_tab, own_app, remembered["job"])
-    settle(page)  # a click between two drawings of the page is lost
-    page.get_by_role("button", name="Stop", exact=True).click()
+    page = open_training(open_tab, own_app, at_work)
+    expect(page.locator(".watched")).to_have_count(8)  # an epoch is done
+    stopping = page.get_by_text(re.compile("stops at its next step|was stopped"))
+    press(page.get_by_role("button", name="Stop", exact=True), stopping)
     state(page, "was stopped")
     reached = step(page)
     page.get_by_role("button", name="Go on").click()
@@ -156,25 +176,26 @@ def test_a_stopped_training_goes_on_from_where_it_was(
 
 
 def test_a_killed_server_finds_its_training_again(
-    chromium_path: str, open_tab: OpenTab, lab: Path, remembered: dict[str, str], tmp_path: Path
+    chromium_path: str, open_tab: OpenTab, lab: Path, at_work: str, tmp_path: Path
 ) -> None:
     with run_app(ROOT / "streamlit_app.py", tmp_path / "first.log", NUMBERS_LAB=str(lab)) as server:
         server.process.kill()
         server.process.wait()
     with run_app(ROOT / "streamlit_app.py", tmp_path / "second.log", NUMBERS_LAB=str(lab)) as server:
-        page = open_training(open_tab, server, remembered["job"])
+        page = open_training(open_tab, server, at_work)
         state(page, "is training")
 
 
 def test_a_killed_trainer_is_shown_as_dead_with_its_last_words(
-    own_app: Server, open_tab: OpenTab, lab: Path, remembered: dict[str, str], screenshots: Path
+    own_app: Server, open_tab: OpenTab, lab: Path, screenshots: Path
 ) -> None:
-    page = open_training(open_tab, own_app, remembered["job"])
-    state(page, "is training")
-    process = json.loads((lab / "jobs" / remembered["job"] / "process.json").read_text())
-    os.kill(process["pid"], signal.SIGKILL)
-    state(page, "died: its process is gone")
-    expect(page.get_by_text(re.compile(r"epoch \d+: clean"))).to_be_visible()
+    with training(lab) as job:
+        page = open_training(open_tab, own_app, job)
+        expect(page.locator(".watched")).to_have_count(8)  # an epoch is done
+        process = json.loads((lab / "jobs" / job / "process.json").read_text())
+        os.kill(process["pid"], signal.SIGKILL)
+        state(page, "died: its process is gone")
+        expect(page.get_by_text(re.compile(r"epoch \d+: clean"))).to_be_visible()
     page.set_viewport_size({"width": 1280, "height": 2100})
     page.screenshot(path=screenshots / "training-died.png")
 
