@@ -46,7 +46,7 @@ def train(settings: RunSettings, name: str = "a run") -> jobs.Job:
     return jobs.launch(command, name, files={"asked.json": settings.model_dump_json()})
 
 
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"waited {seconds} s for: {what}"
