@@ -26,7 +26,7 @@ FLAGS = [
     "--no-first-run",
 ]
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-PATIENCE = 180_000  # ms; a page takes about one second on an idle machine, a hundred times that on a starved one
+PATIENCE = 180_000  # ms; a page takes about a second on an idle machine, and a hundred on a starved one
 
 expect.set_options(timeout=PATIENCE)
 
