@@ -2,6 +2,7 @@
 
 from dataclasses import astuple
 from itertools import combinations
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from core.config import CanvasSettings
 from core.data.canvases import canvas
 from core.data.canvases.canvas import Canvases, make_canvases
 from core.data.canvases.effects import EFFECTS
-from core.data.canvases.tiles import Tiles, make_tiles
+from core.data.canvases.tiles import Tiles, make_tiles, tiles_for
 from core.data.mnist import Mnist
 
 COUNT = 1000
@@ -253,6 +254,26 @@ def test_what_tests_show_as_no_digit_was_never_learned(sample: Mnist) -> None:
     ):
         known = {drawing.numpy().tobytes() for drawing in learned}
         assert len(known) == len(learned) and not any(d.numpy().tobytes() in known for d in shown)
+
+
+@pytest.mark.parametrize(
+    ("asked", "all_of_it"),
+    [
+        ({"difficulty": 1.0}, False),
+        ({"empty_share": 0.3}, True),
+        ({"penned_share": 0.3}, True),
+        ({"symbols": "0123456789+"}, True),
+    ],
+)
+def test_the_stock_holds_only_what_its_canvases_show(
+    asked: dict[str, Any], all_of_it: bool, tiles: Tiles, sample: Mnist
+) -> None:
+    settings = CanvasSettings(**{"empty_share": 0.0} | asked)
+    digits = sample.split("train")
+    stock, everything = tiles_for(settings, digits), make_tiles(digits, symbols=settings.symbols)
+    assert len(stock.images) == (len(everything.images) if all_of_it else len(digits))
+    few, many = (make_canvases(one, settings, 100, seed=3) for one in (stock, everything))
+    assert torch.equal(few.pictures, many.pictures) and few.texts == many.texts
 
 
 def test_digits_of_other_hands_are_drawn_as_often_as_asked_for(tiles: Tiles) -> None:

@@ -35,7 +35,7 @@ from core.vocab import Vocabulary
 VOCABULARY = Vocabulary()
 
 RUN = RunSettings(
-    canvas=CanvasSettings(height=16, width=32, max_digits=2),
+    canvas=CanvasSettings(height=16, width=32, max_digits=2, empty_share=0.0),
     model=ModelSettings(dim=16, heads=2, encoder_layers=1, stem_width=4, stem_depth=1, dropout=0.1),
     training=TrainingSettings(
         epochs=3, steps_per_epoch=3, batch_size=4, validation_canvases=20, save_every=2, warmup_steps=0

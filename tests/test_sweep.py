@@ -26,7 +26,7 @@ from core.training.sweeps.running import run
 from core.training.sweeps.study import Sweep, SweepError, Trial, begin, load, stamp, sweeps, trials
 
 TINY = RunSettings(
-    canvas=CanvasSettings(height=16, width=32, max_digits=2, difficulty=0.0),
+    canvas=CanvasSettings(height=16, width=32, max_digits=2, empty_share=0.0, difficulty=0.0),
     model=ModelSettings(dim=16, heads=2, encoder_layers=1, stem_width=4, stem_depth=1),
     training=TrainingSettings(
         epochs=3, steps_per_epoch=2, batch_size=4, validation_canvases=20, save_every=2, warmup_steps=0

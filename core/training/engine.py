@@ -16,7 +16,7 @@ from torch import Tensor
 
 from core.config import CanvasSettings, RunSettings, TrainingSettings, validated
 from core.data.canvases.canvas import Canvases, make_canvases
-from core.data.canvases.tiles import Finds, Tiles, make_tiles, on_device
+from core.data.canvases.tiles import Finds, Tiles, on_device, tiles_for
 from core.data.hands.folder import hands_folder
 from core.data.hands.stock import Hands, load_hands
 from core.data.mnist import Mnist, Split
@@ -110,9 +110,9 @@ def fit(
         progress = _load_state(folder / STATE, header, model, optimizers)
     elif start is not None:
         _begin_with(model, settings, start)
-    symbols = settings.canvas.symbols
-    learn = make_tiles(mnist.split("train"), hands_of(settings.canvas, "train"), symbols=symbols)
-    check = make_tiles(mnist.split("validation"), hands_of(settings.canvas, "validation"), symbols=symbols)
+    canvas = settings.canvas
+    learn = tiles_for(canvas, mnist.split("train"), hands_of(canvas, "train"))
+    check = tiles_for(canvas, mnist.split("validation"), hands_of(canvas, "validation"))
     learn, check = on_device(replace(learn, finds=finds), device), on_device(check, device)
     started = time.perf_counter() - progress.seconds
 

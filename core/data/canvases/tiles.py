@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from core.config import DIGITS
+from core.config import DIGITS, CanvasSettings
 from core.data.canvases import negatives, printed, surroundings
 from core.data.canvases.draws import rand
 from core.data.canvases.penned import penned
@@ -124,6 +124,12 @@ def on_device(stock: Stock, device: torch.device) -> Stock:
         name: on_device(part, device) for name, part in parts.items() if isinstance(part, HandTable | Finds)
     }
     return replace(stock, **moved)
+
+
+def tiles_for(canvas: CanvasSettings, digits: Digits, hands: Hands | None = None) -> Tiles:
+    """The stock that canvases of these settings are made of; at once where they show nothing but MNIST's digits."""
+    more = canvas.penned_share + canvas.empty_share or canvas.symbols != DIGITS or hands is not None
+    return make_tiles(digits, hands, symbols=canvas.symbols) if more else digit_tiles(digits)
 
 
 def make_tiles(
