@@ -94,12 +94,17 @@ def _restart(key: str, strokes: list[dict[str, Any]]) -> None:
 
 
 def _brush(key: str) -> int:
-    # A widget's value is forgotten when its page is left.
-    if f"{key}-brush" not in st.session_state:
-        st.session_state[f"{key}-brush"] = st.session_state.get(f"{key}-brush-kept", _BRUSH[1])
-    thin, _, thick = _BRUSH
-    brush = st.slider("Brush", thin, thick, step=2, key=f"{key}-brush", format="%d px")
-    st.session_state[f"{key}-brush-kept"] = brush
+    thin, at_first, thick = _BRUSH
+    brush = st.slider(
+        "Brush",
+        thin,
+        thick,
+        at_first,
+        step=2,
+        key=f"{key}-brush",
+        format="%d px",
+        persist_state="session",
+    )
     return int(brush)
 
 

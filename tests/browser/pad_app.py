@@ -1,5 +1,7 @@
 """A small app for the test of the drawing pad: the pad, what it returned, and another page to go away to."""
 
+import time
+
 import streamlit as st
 
 from pages.common import layout, pad
@@ -7,6 +9,7 @@ from pages.common import layout, pad
 
 def drawing() -> None:
     st.title("Pad")
+    time.sleep(float(st.query_params.get("seconds", 0)))
     ink = pad.drawing_pad()
     if ink is None:
         st.text("blank")

@@ -94,6 +94,19 @@ def test_the_drawing_and_the_brush_outlast_a_visit_to_another_page(
     expect(page.get_by_text("blank")).to_be_visible()
 
 
+def test_a_brush_chosen_while_the_page_is_at_work_is_kept_though_the_page_is_left_at_once(
+    open_tab: OpenTab, pad_app: Server
+) -> None:
+    page = open_tab(f"{pad_app.url}?seconds=1")
+    draw(page, BAR)
+    expect(page.get_by_text(re.compile(r"x 9\d to 10\d"))).to_be_visible()
+    settle(page)
+    page.get_by_role("slider").press("ArrowRight")
+    go_to(page, "Elsewhere")
+    go_to(page, "Pad")
+    expect(page.get_by_role("slider")).to_have_value("16")
+
+
 def test_fast_strokes_all_arrive(open_tab: OpenTab, pad_app: Server) -> None:
     page = open_tab(pad_app.url)
     draw(page, [[(60 + 50 * number, 60), (60 + 50 * number, 200)] for number in range(10)])
