@@ -26,7 +26,7 @@ FLAGS = [
     "--no-first-run",
 ]
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-PATIENCE = 180_000  # ms; a page takes about a second on an idle machine, and a hundred on a starved one
+PATIENCE = 60_000  # ms; a page takes about a second on an idle machine, and ten on a busy one
 
 expect.set_options(timeout=PATIENCE)
 

@@ -1,6 +1,5 @@
 """A visitor's hands and eyes: write digits on the drawing pad, wait for the page, see whether all is well."""
 
-import contextlib
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -72,17 +71,6 @@ def write(page: Page, number: str, *, key: str = "pad") -> None:
             ],
             key=key,
         )
-
-
-def press(button: Locator, effect: Locator) -> None:
-    """Press until the effect shows, as a visitor would: on a page that follows something, a press between two drawings is lost."""
-    for patience in (10_000, 20_000):
-        button.click()
-        with contextlib.suppress(AssertionError):
-            expect(effect).to_be_visible(timeout=patience)
-            return
-    button.click()
-    expect(effect).to_be_visible()
 
 
 def settle(page: Page) -> None:

@@ -1,6 +1,5 @@
 """A training is launched in a browser, followed, left, found again, stopped and resumed, and never shown as what it is not."""
 
-import contextlib
 import json
 import os
 import re
@@ -9,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
+from core.files import read_json
 from core.training import jobs
 from tests.browser.conftest import OpenTab, Server, run_app
-from tests.browser.hands import press
 from tests.conftest import ROOT
 
 TINY: dict[str, dict[str, object]] = {
@@ -42,20 +41,25 @@ TOGETHER = "3"  # trainings at once: no test waits until another one's is over
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("lab")
-    yield folder
-    for file in folder.glob("jobs/*/process.json"):
-        with pytest.MonkeyPatch.context():
-            try:
-                os.kill(json.loads(file.read_text())["pid"], signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBERS_LAB", str(folder))
+        patch.setenv(jobs.AT_ONCE, TOGETHER)
+        yield folder
+        for job in jobs.jobs():
+            jobs.kill(job.id)
 
 
 @pytest.fixture(scope="module")
 def own_app(chromium_path: str, lab: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    log = tmp_path_factory.mktemp("app") / "streamlit.log"
-    with run_app(ROOT / "streamlit_app.py", log, NUMBERS_LAB=str(lab), NUMBERS_JOBS=TOGETHER) as server:
+    with run_app(ROOT / "streamlit_app.py", tmp_path_factory.mktemp("app") / "streamlit.log") as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def at_work(lab: Path) -> str:
+    """The training that several visitors find, launched as the page does it; each leaves it at work."""
+    command = ["train", "--sample", "--untracked", "--config={folder}/asked.json", "--out={folder}"]
+    return jobs.launch(command, "tiny", files={"asked.json": json.dumps(TINY)}).id
 
 
 def open_training(open_tab: OpenTab, server: Server, job: str = "", **look: object) -> Page:
@@ -101,48 +105,39 @@ def points(page: Page) -> int:
     return count
 
 
+def control(page: Page, name: str) -> Locator:
+    """A button of the run; in the page's head Streamlit shows a Stop of its own while a script runs."""
+    return page.locator(".st-key-train-controls").get_by_role("button", name=name, exact=True)
+
+
 def state(page: Page, words: str) -> None:
     expect(page.get_by_text(words)).to_be_visible()
 
 
-@contextlib.contextmanager
-def training(lab: Path) -> Iterator[str]:
-    """A training at work in that lab, launched as the page does it; its id."""
-    command = ["train", "--sample", "--config={folder}/asked.json", "--out={folder}"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NUMBERS_LAB", str(lab))
-        patch.setenv(jobs.AT_ONCE, TOGETHER)
-        launched = jobs.launch(command, "tiny", files={"asked.json": json.dumps(TINY)}).id
-        try:
-            yield launched
-        finally:
-            jobs.kill(launched)
-
-
-@pytest.fixture(scope="module")
-def at_work(lab: Path) -> Iterator[str]:
-    """The training that several visitors find; each leaves it at work."""
-    with training(lab) as launched:
-        yield launched
-
-
-def test_a_run_is_launched_from_the_form_and_its_curve_grows_without_losing_the_zoom(
-    own_app: Server, open_tab: OpenTab, screenshots: Path
+def test_a_run_is_launched_from_the_form_its_curve_keeps_its_zoom_and_it_outlives_its_server(
+    own_app: Server, open_tab: OpenTab, screenshots: Path, tmp_path: Path
 ) -> None:
-    page = open_training(open_tab, own_app)
-    launch(page, "tiny <b>run</b> ../x", TINY)
-    state(page, "tiny <b>run</b> ../x")
-    expect(page.locator(".live-chart .main-svg").first).to_be_visible()
-    page.evaluate("Plotly.relayout(document.querySelector('.live-chart'), {'xaxis.range': [1, 7]})")
-    before = points(page)
-    page.wait_for_function(
-        "before => document.querySelector('.live-chart').data[0].x.length > before + 2", arg=before
-    )
-    assert page.evaluate("document.querySelector('.live-chart').layout.xaxis.range") == [1, 7]
-    expect(page.get_by_text("What it reads, and where it looks")).to_be_visible()
-    expect(page.locator(".watched")).to_have_count(8)
-    page.set_viewport_size({"width": 1280, "height": 2100})
-    page.screenshot(path=screenshots / "training.png")
+    with run_app(ROOT / "streamlit_app.py", tmp_path / "first.log") as first:
+        page = open_training(open_tab, first)
+        launched = launch(page, "tiny <b>run</b> ../x", TINY)
+        state(page, "tiny <b>run</b> ../x")
+        expect(page.locator(".live-chart .main-svg").first).to_be_visible()
+        page.evaluate("Plotly.relayout(document.querySelector('.live-chart'), {'xaxis.range': [1, 7]})")
+        before = points(page)
+        page.wait_for_function(
+            "before => document.querySelector('.live-chart').data[0].x.length > before + 2", arg=before
+        )
+        assert page.evaluate("document.querySelector('.live-chart').layout.xaxis.range") == [1, 7]
+        expect(page.get_by_text("What it reads, and where it looks")).to_be_visible()
+        expect(page.locator(".watched")).to_have_count(8)
+        page.set_viewport_size({"width": 1280, "height": 2100})
+        page.screenshot(path=screenshots / "training.png")
+        first.process.kill()
+        first.process.wait()
+    page = open_training(open_tab, own_app, launched)
+    state(page, "is training")
+    control(page, "End at once").click()
+    state(page, "was ended at once")
 
 
 def test_another_tab_sees_the_same_training_and_a_scrubber_through_its_rounds(
@@ -163,11 +158,10 @@ def test_a_stopped_training_goes_on_from_where_it_was(
 ) -> None:
     page = open_training(open_tab, own_app, at_work)
     expect(page.locator(".watched")).to_have_count(8)  # an epoch is done
-    stopping = page.get_by_text(re.compile("stops at its next step|was stopped"))
-    press(page.get_by_role("button", name="Stop", exact=True), stopping)
+    control(page, "Stop").click()
     state(page, "was stopped")
     reached = step(page)
-    page.get_by_role("button", name="Go on").click()
+    control(page, "Go on").click()
     state(page, "is training")
     page.wait_for_function(
         "reached => Number(/step ([\\d,]+) of/.exec(document.body.innerText)?.[1].replace(',', '')) > reached",
@@ -175,29 +169,17 @@ def test_a_stopped_training_goes_on_from_where_it_was(
     )
 
 
-def test_a_killed_server_finds_its_training_again(
-    chromium_path: str, open_tab: OpenTab, lab: Path, at_work: str, tmp_path: Path
-) -> None:
-    with run_app(ROOT / "streamlit_app.py", tmp_path / "first.log", NUMBERS_LAB=str(lab)) as server:
-        server.process.kill()
-        server.process.wait()
-    with run_app(ROOT / "streamlit_app.py", tmp_path / "second.log", NUMBERS_LAB=str(lab)) as server:
-        page = open_training(open_tab, server, at_work)
-        state(page, "is training")
-
-
 def test_a_killed_trainer_is_shown_as_dead_with_its_last_words(
-    own_app: Server, open_tab: OpenTab, lab: Path, screenshots: Path
+    own_app: Server, open_tab: OpenTab, lab: Path, at_work: str, screenshots: Path
 ) -> None:
-    with training(lab) as job:
-        page = open_training(open_tab, own_app, job)
-        expect(page.locator(".watched")).to_have_count(8)  # an epoch is done
-        process = json.loads((lab / "jobs" / job / "process.json").read_text())
-        os.kill(process["pid"], signal.SIGKILL)
-        state(page, "died: its process is gone")
-        expect(page.get_by_text(re.compile(r"epoch \d+: clean"))).to_be_visible()
+    page = open_training(open_tab, own_app, at_work)
+    expect(page.locator(".watched")).to_have_count(8)  # an epoch is done
+    os.kill(read_json(lab / "jobs" / at_work / "process.json")["pid"], signal.SIGKILL)
+    state(page, "died: its process is gone")
+    expect(page.get_by_text(re.compile(r"epoch \d+: clean"))).to_be_visible()
     page.set_viewport_size({"width": 1280, "height": 2100})
     page.screenshot(path=screenshots / "training-died.png")
+    jobs.resume(at_work)
 
 
 def test_settings_that_cannot_work_are_refused_before_anything_starts(
