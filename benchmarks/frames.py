@@ -1,4 +1,4 @@
-"""How long a 640 x 480 frame with one 3-digit number takes, stage by stage."""
+"""How long a 640 x 480 frame of a furnished room with one 3-digit number takes, stage by stage."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from core.understanding.reports.latency import readable_frames, tasks
 
 FRAMES, RUNS = 20, 15
 STAGES = {
-    "locate": "locate",
+    "find": "find",
     "strip": "strip",
     "read": "read, with attention",
     "attention": "attention of each digit",
@@ -39,7 +39,7 @@ WHOLE = "read_all, attention and overlay in one go"
 
 @dataclass(frozen=True)
 class Frames(Benchmark):
-    """How long a 640 x 480 frame with one 3-digit number takes, stage by stage, on one thread."""
+    """How long a 640 x 480 frame of a furnished room with one 3-digit number takes, stage by stage, on one thread."""
 
     checkpoint: NumberModel = None
 
@@ -75,7 +75,7 @@ class Frames(Benchmark):
 
 
 def _frames(reader: Reader) -> list[np.ndarray]:
-    """Clean frames in which one number of three digits is read."""
+    """Frames in which one number of three digits is read."""
     frames = readable_frames(reader, load_mnist().split("validation"), 3, FRAMES, tries=1000)
     if len(frames) < FRAMES:
         raise BenchmarkError("this checkpoint reads hardly any three digits; train it first")

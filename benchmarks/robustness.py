@@ -21,14 +21,21 @@ from benchmarks.bench import Benchmark
 from core.commands.arguments import OptionalPath, Switch
 from core.data.mnist import Digits, load_mnist
 from core.data.scenes.frame import CONDITIONS, EMPTY_KINDS, Frame, make_empty, make_frame
+from core.data.scenes.rooms import load_photographs
+from core.data.scenes.scene import make_room_frame
+from core.data.scenes.writing import Writers
 from core.data.strip import fit, strip
 from core.reading import Reader, Reading, limit_threads
-from core.reading.find.locate import Located, locate
+from core.reading.find.place import Place
+from core.reading.find.search import find
 
 if TYPE_CHECKING:
     Condition = str
 else:
-    Condition = Literal[tuple(CONDITIONS)]
+    Condition = Literal[(*CONDITIONS, "furnished room")]
+
+ROOM = "furnished room"
+"""A condition, and a kind of empty frame: a sheet held up in one, or before a photograph."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Outcome:
     """Condition or kind, and seed."""
     frame: Frame
     readings: list[Reading]
-    places: list[Located]
+    places: list[Place]
     seconds: float
     """Of `read_all`."""
     told: str
@@ -87,6 +94,8 @@ class Robustness(Benchmark):
     """a number model other than the bundled one"""
     condition: Annotated[Condition | None, DisallowNone, arg(help_behavior_hint="")] = None
     """this one only"""
+    photographs: OptionalPath = None
+    """a folder of photographs without digits, which stand behind two of five sheets instead of a room"""
     empty: Switch = False
     """the empty frames only"""
     worst: int = 0
@@ -107,8 +116,9 @@ class Robustness(Benchmark):
         yield f"{self.count} numbers of 1 to 5 {self.split} digits under each condition:\n"
         yield "| condition | located | exact match | the same, told where | false extra readings | median ms |"
         yield "|---|---|---|---|---|---|"
-        for name in [self.condition] if self.condition else CONDITIONS:
-            yield _row(self._outcomes(reader, _numbers(digits, name, self.count)), name)
+        for name in [self.condition] if self.condition else (*CONDITIONS, ROOM):
+            frames = self._rooms(digits) if name == ROOM else _numbers(digits, name, self.count)
+            yield _row(self._outcomes(reader, frames), name)
 
     def _empty_frames(self, reader: Reader) -> Iterator[str]:
         yield f"\n{self.count} frames without a number:\n"
@@ -121,6 +131,17 @@ class Robustness(Benchmark):
             everything += outcomes
             yield _empty_row(outcomes, kind)
         yield _empty_row(everything, "**all**")
+        rooms = self._rooms(load_mnist().split(self.split), numbers=False)
+        yield _empty_row(list(self._outcomes(reader, rooms)), ROOM)
+
+    def _rooms(self, digits: Digits, *, numbers: bool = True) -> Iterator[tuple[str, Frame]]:
+        """Sheets in rooms, with numbers of 1 to 5 of these digits or of typefaces that nobody learned from, or with none."""
+        writers = Writers(digits, split=self.split)
+        behind = load_photographs(self.photographs) if self.photographs else []
+        for seed in range(self.count):
+            random = np.random.default_rng([seed, 2])
+            text = "".join(map(str, random.integers(0, 10, random.integers(1, 6)).tolist()))
+            yield f"{ROOM} {seed}", make_room_frame(writers, seed, text if numbers else None, behind)
 
     def _outcomes(self, reader: Reader, frames: Iterable[tuple[str, Frame]]) -> Iterator[Outcome]:
         """What is made of every frame; the first failures are saved as pictures."""
@@ -149,7 +170,7 @@ def _outcome(reader: Reader, name: str, frame: Frame) -> Outcome:
     seconds = time.perf_counter() - started
     gray = cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY)
     told = "".join(_read_at(reader, gray, true) for _, true in frame.numbers)
-    return Outcome(name, frame, readings, locate(gray).places, seconds, told)
+    return Outcome(name, frame, readings, find(gray, reader.finder), seconds, told)
 
 
 def _read_at(reader: Reader, gray: np.ndarray, corners: np.ndarray) -> str:

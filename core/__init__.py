@@ -4,10 +4,10 @@ The way of the data, which the folders follow:
 
     MNIST ──> canvas ──┐
                        ├──> strip ──> model ──> reading ──> overlay ──> page
-    frame ──> locate ──┘
+    frame ──> finder ──┘
 
 canvas    a synthetic picture of 1 to N handwritten digits, made on the fly, with the true box of every digit
-locate    where in a photo, a drawing or a camera frame numbers stand, and the tilt of each
+finder    a small network that sees where in a photo, a drawing or a camera frame numbers stand, and how each is turned
 strip     the one normalised input of the models; training canvases and real pictures pass through the same function
 model     NumberTransformer (encoder and decoder) reads a strip token by token; DigitViT classifies one digit
 reading   the digits, a calibrated probability for each, their boxes and the attention; or "no number here"

@@ -50,7 +50,7 @@ def set_to(app: AppTest, **settings: float) -> CanvasSettings:
 def test_every_setting_is_in_the_form_but_the_one_that_takes_minutes(app: AppTest) -> None:
     asked = {widget.key for widget in (*app.number_input, *app.text_input)} - {"canvases-seed"}
     assert asked == {f"canvases.{name}" for name in CanvasSettings.model_fields if name != "found_share"}
-    assert "searching the frames takes minutes" in words(app)
+    assert "searching the scenes takes minutes" in words(app)
 
 
 def test_the_canvases_are_those_of_the_settings_and_the_seed(app: AppTest, tiles: Tiles) -> None:

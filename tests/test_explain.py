@@ -115,10 +115,8 @@ def test_a_patch_lights_up_the_place_that_it_shows(number_reader: Reader) -> Non
     found = on_picture(weights, reading)[0]
     y, x = (np.average(axis, weights=found) for axis in np.indices(found.shape))
     place, (height, width) = reading.placement, reading.strip.shape
-    assert x + 0.5 == pytest.approx(
-        place.left + (columns // 2 + 0.5) * width / columns * place.scale, abs=0.3
-    )
-    assert y + 0.5 == pytest.approx(place.top + (rows // 2 + 0.5) * height / rows * place.scale, abs=0.3)
+    middle = (columns // 2 + 0.5) * width / columns, (rows // 2 + 0.5) * height / rows
+    assert np.abs(place.to_picture() @ (*middle, 1.0) - (x + 0.5, y + 0.5)).max() < 0.2 * place.scale
 
 
 def test_a_reading_carries_the_default_maps_itself(read: tuple[Reader, Reading]) -> None:

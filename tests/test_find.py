@@ -12,7 +12,7 @@ from benchmarks.robustness import overlap
 from core.data.scenes.frame import make_empty, make_frame
 from core.data.scenes.targets import maps, unpacked
 from core.model.finder import Finder, load_finder
-from core.reading.find.finder import find
+from core.reading.find.search import find
 
 if TYPE_CHECKING:
     from core.data.mnist import Mnist

@@ -1,8 +1,9 @@
-"""What the finder cuts out of camera frames, numbers and others: gathered, kept with a training, shown to the model."""
+"""What the finder cuts out of scenes, numbers and others: gathered, kept with a training, shown to the model."""
 
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,10 +11,10 @@ from core.config import CanvasSettings, ModelSettings, TrainingSettings
 from core.data.canvases.canvas import make_canvases
 from core.data.canvases.tiles import Finds, Tiles
 from core.data.mnist import Mnist
-from core.data.scenes.frame import CONDITIONS, make_frame
+from core.data.scenes.scene import HEIGHT, WIDTH, Scene
 from core.model.number_transformer import NumberTransformer
-from core.reading.find.locate import Located
-from core.reading.find.training_crops import _text_at, gather, load_finds, save_finds
+from core.reading.find.crops import _text_at, gather, load_finds, save_finds
+from core.reading.find.place import Place
 from core.training.engine import losses
 
 CANVAS = CanvasSettings(found_share=0.5, difficulty=0)
@@ -21,12 +22,12 @@ CANVAS = CanvasSettings(found_share=0.5, difficulty=0)
 
 @pytest.fixture(scope="module")
 def finds(sample: Mnist) -> Finds:
-    *_, (searched, found) = gather(sample.split("train"), CANVAS, frames=15)
-    assert searched == 15
+    *_, (searched, found) = gather(sample.split("train"), CANVAS, scenes=40)
+    assert searched == 40
     return found
 
 
-def test_frames_hold_numbers_and_things_that_look_like_them(finds: Finds) -> None:
+def test_scenes_hold_numbers_and_things_that_look_like_them(finds: Finds) -> None:
     assert (finds.lengths > 0).sum() >= 6 and (finds.lengths == 0).sum() >= 2
     assert finds.pictures.shape[1:] == (CANVAS.height, CANVAS.width)
     assert finds.pictures.min() >= 0 and finds.pictures.max() <= 1
@@ -35,18 +36,18 @@ def test_frames_hold_numbers_and_things_that_look_like_them(finds: Finds) -> Non
     assert (finds.labels[beyond] == 0).all() and finds.labels.max() <= 9
 
 
-def test_the_same_frames_give_the_same_finds(finds: Finds, sample: Mnist) -> None:
-    *_, (_, again) = gather(sample.split("train"), CANVAS, frames=15)
+def test_the_same_scenes_give_the_same_finds(finds: Finds, sample: Mnist) -> None:
+    *_, (_, again) = gather(sample.split("train"), CANVAS, scenes=40)
     assert torch.equal(again.pictures, finds.pictures) and torch.equal(again.labels, finds.labels)
 
 
-def test_a_place_is_a_number_or_none_or_only_a_part_of_one(sample: Mnist) -> None:
-    frame = make_frame(sample.split("train"), CONDITIONS[0], 7)
-    ((text, outline),) = frame.numbers
-    (left, top), (right, bottom) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
-    assert _text_at(Located((left, top, right, bottom), 0.0), frame) == text
-    assert _text_at(Located((left, top, left + 0.2 * (right - left), bottom), 0.0), frame) is None
-    assert _text_at(Located((left - 60, top, left - 30, bottom), 0.0), frame) == ""
+def test_a_place_is_a_number_or_none_or_only_a_part_of_one() -> None:
+    outline = np.array([[20.0, 20.0], [80.0, 20.0], [80.0, 50.0], [20.0, 50.0]])
+    scene = Scene(np.zeros((HEIGHT, WIDTH), np.uint8), ["4.07"], [outline], [outline + 100])
+    assert _text_at(Place((20.0, 20.0, 80.0, 50.0)), scene) == "407"
+    assert _text_at(Place((20.0, 20.0, 35.0, 50.0)), scene) is None
+    assert _text_at(Place((120.0, 120.0, 180.0, 150.0)), scene) is None  # nobody can say what is there
+    assert _text_at(Place((220.0, 20.0, 280.0, 50.0)), scene) == ""
 
 
 def test_finds_survive_their_file(finds: Finds, tmp_path: Path) -> None:

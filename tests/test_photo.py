@@ -41,7 +41,9 @@ def bounds(corners: np.ndarray) -> tuple[float, float, float, float]:
 
 def test_a_number_is_outlined_where_it_stands(number: Number) -> None:
     assert number.reading.text == "407"
-    assert overlap(bounds(number.outline), around(DRAWING.boxes)) > 0.8
+    assert (
+        overlap(bounds(number.outline), around(DRAWING.boxes)) > 0.75
+    )  # a strip's pixel of paper around it, and it may be turned
 
 
 def test_the_close_up_shows_the_number_and_its_digits_lie_where_they_are_on_it(number: Number) -> None:
@@ -68,34 +70,23 @@ def test_a_large_photo_is_kept_as_small_as_it_is_shown_and_its_boxes_stay_in_its
     there = tuple(side * 6.3 for side in around(DRAWING.boxes))
     assert overlap(number.reading.box, (there[0], there[1], there[2], there[3])) > 0.8
     assert photo.picture.base is None and max(number.close_up.shape) <= 560  # nothing keeps the photo alive
-    bytes_kept = sum(part.nbytes for part in (photo.picture, number.close_up, number.even, number.ink))
+    bytes_kept = sum(part.nbytes for part in (photo.picture, number.close_up, number.heat))
     assert bytes_kept < 8_000_000
 
 
 def test_every_stage_shows_what_its_name_says(number: Number, number_reader: Reader) -> None:
     seen, patches = np.zeros_like(number.close_up), np.zeros((256, 1280, 3), np.uint8)
     way = {stage.name: stage.picture for stage in stages(number, seen, patches)}
-    assert list(way) == ["Photo", "Gray", "Even light", "Ink", "Boxes", "Strip", "Patches", "Attention"]
+    assert list(way) == ["Photo", "Gray", "Heat map", "Boxes", "Strip", "Patches", "Attention"]
     assert all(picture.dtype == np.uint8 and picture.shape[2] == 3 for picture in way.values())
-    ink = number.close_up[..., 0] < 120
-    assert ((way["Ink"][..., 0] < 128) & ink).sum() / ((way["Ink"][..., 0] < 128) | ink).sum() > 0.6
+    red = way["Heat map"].astype(int)
+    y, x = np.nonzero(red[..., 0] - red[..., 1] > 60)
+    ink_y, ink_x = np.nonzero(number.close_up[..., 0] < 120)
+    assert abs(y.mean() - ink_y.mean()) < 0.15 * np.ptp(ink_y) and np.ptp(y) < 0.8 * np.ptp(ink_y)
+    assert abs(x.mean() - ink_x.mean()) < 0.15 * np.ptp(ink_x)
     assert (way["Boxes"] == position_rgb(2)).all(axis=2).any()  # the third digit's
     assert np.abs(way["Strip"][4::8, 4::8, 0] / 255 - (1 - number.reading.strip)).max() < 0.01
     assert way["Patches"] is patches and way["Attention"] is seen
-
-
-def test_light_that_falls_off_is_even_in_the_stage_of_that_name(number_reader: Reader) -> None:
-    light = np.linspace(1, 0.55, 640)
-    shaded = (draw("407", size=(480, 640), height=70, at=(250, 200), paper=230, ink=30).gray * light).astype(
-        np.uint8
-    )
-    (number,) = read_photo(number_reader, "shade.png", page(shaded), "shade-1").numbers
-
-    def paper_range(gray: np.ndarray) -> float:
-        columns = np.quantile(gray.astype(float), 0.9, axis=0)
-        return float(columns.max() - columns.min())
-
-    assert paper_range(number.even) < 0.4 * paper_range(number.close_up[..., 0])
 
 
 def test_marks_are_in_the_colour_of_the_number_and_follow_corrections(photo: Photo, number: Number) -> None:

@@ -99,7 +99,7 @@ def test_an_example_is_read_at_one_click(page: AppTest, monkeypatch: pytest.Monk
 def test_every_stage_from_the_photo_to_the_attention_is_shown_with_its_name(page: AppTest) -> None:
     upload(page, ("sheet.png", file(FIRST.gray)))
     text = words(page)
-    names = ["Photo", "Gray", "Even light", "Ink", "Boxes", "Strip", "Patches", "Attention"]
+    names = ["Photo", "Gray", "Heat map", "Boxes", "Strip", "Patches", "Attention"]
     assert all(f"**{place} {name}**" in text for place, name in enumerate(names, start=1))
     assert len(page.image) == 1 + len(names) + 1  # the marked photo before them, the large overlay behind
     assert "640 × 480 pixels, read in" in text

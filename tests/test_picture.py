@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -166,3 +167,18 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     with pytest.raises(PictureError, match="at most 16384 pixels a side and 64 megapixels"):
         as_rgb(open_picture(tmp_path / "bomb.png"))
+
+
+def test_ink_of_the_brightness_of_its_paper_is_seen_by_its_colour() -> None:
+    ink = draw("52", size=(120, 200), height=60).gray < 128
+    paper, pen = np.array([120, 150, 90]), np.array([220, 92, 130])
+    weights = np.array([0.299, 0.587, 0.114])
+    assert abs(weights @ paper - weights @ pen) < 2
+    gray = as_gray(np.where(ink[..., None], pen, paper).astype(np.uint8)).astype(float)
+    assert abs(gray[ink].mean() - gray[~ink].mean()) > 80
+
+
+def test_colours_around_dark_ink_change_nothing() -> None:
+    picture = np.repeat(draw("52", size=(120, 200), height=60).gray[..., None], 3, 2)
+    picture[:20] = (200, 40, 40)
+    assert (as_gray(picture) == cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)).all()

@@ -138,8 +138,7 @@ def test_the_strip_and_its_placement_lead_back_to_the_ink(number_reader: Reader)
     reading = number_reader.read(DRAWING.gray)
     rows, columns = np.nonzero(reading.strip > 0.6)
     place = reading.placement
-    x = (place.left + (columns + 0.5) * place.scale).astype(int)
-    y = (place.top + (rows + 0.5) * place.scale).astype(int)
+    x, y = (place.to_picture() @ [columns + 0.5, rows + 0.5, np.ones(len(rows))]).astype(int)
     assert (DRAWING.gray[y, x] < 128).mean() > 0.95
     assert reading.size == (400, 160)
 

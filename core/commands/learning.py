@@ -1,4 +1,4 @@
-"""What goes around every training on the command line: what the finder cuts out of frames, memory that is kept, and Ctrl-C."""
+"""What goes around every training on the command line: what the finder cuts out of scenes, memory that is kept, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from tqdm import tqdm
 
 from core.config import RunSettings
 from core.data.canvases.tiles import Finds
+from core.data.hands.folder import hands_folder
 from core.data.mnist import Mnist
 from core.model.checkpoint import CheckpointError
-from core.reading.find.training_crops import FRAMES, gather, load_finds, save_finds
+from core.reading.find.crops import SCENES, gather, load_finds, save_finds
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt(3)
 
@@ -32,12 +33,12 @@ def finds_of(settings: RunSettings, mnist: Mnist, folder: Path) -> Finds:
         return load_finds(path)
     torch.set_num_threads(settings.training.threads)
     finds = None
-    with tqdm(total=FRAMES, unit="frame", dynamic_ncols=True, desc="searching camera frames") as bar:
-        for searched, so_far in gather(mnist.split("train"), settings.canvas):
+    with tqdm(total=SCENES, unit="scene", dynamic_ncols=True, desc="searching scenes") as bar:
+        for searched, so_far in gather(mnist.split("train"), settings.canvas, hands=hands_folder()):
             finds = so_far
             bar.update(searched - bar.n)
     if finds is None:
-        raise CheckpointError("nothing was found in the frames that were searched; set found_share to 0")
+        raise CheckpointError("nothing was found in the scenes that were searched; set found_share to 0")
     folder.mkdir(parents=True, exist_ok=True)
     save_finds(path, finds)
     return finds

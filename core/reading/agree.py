@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from core.reading.find.locate import Box
+from core.reading.find.place import Box
 from core.reading.reader import Reader
 from core.reading.reading import Reading
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from core.config import ModelSettings
-from core.reading.find.locate import Box
+from core.reading.find.place import Box
 from core.reading.palette import position_rgb
 from core.reading.reading import Reading
 
@@ -22,6 +22,7 @@ _LABEL: Final = (
     27,
 )  # under the label of a number in a frame: all colours of positions stand out from it
 _SURE: Final = (236, 234, 242)  # the probability on the label
+_HEAT: Final = (229, 57, 53)  # where a number is seen; no digit's position has it
 _OUTLINE: Final = (129, 126, 140)  # of a number: seen on paper and on a blackboard
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -61,6 +62,12 @@ def overlay(
             left, top, right, bottom = (round(side) for side in reading.digits[index].box)
             cv2.rectangle(image, (left, top), (right - 1, bottom - 1), position_rgb(index), thickness)
     return image
+
+
+def heated(rgb: np.ndarray, heat: np.ndarray, strength: float = 0.75) -> np.ndarray:
+    """HWC uint8 RGB: a picture with a map of it, HW from 0 to 1, blended over it in one colour."""
+    opacity = strength * heat[..., None]
+    return (rgb * (1 - opacity) + np.array(_HEAT, np.float32) * opacity).round().astype(np.uint8)
 
 
 def draw_found(

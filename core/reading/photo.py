@@ -17,8 +17,9 @@ from PIL import Image, ImageDraw, ImageFont
 from core.data.strip import Placement
 from core.reading.files.documents import Page
 from core.reading.files.picture import as_gray
-from core.reading.find.locate import Box, locate
-from core.reading.overlay import overlay
+from core.reading.find.place import Box
+from core.reading.find.search import band
+from core.reading.overlay import heated, overlay
 from core.reading.palette import position_rgb
 from core.reading.reader import Reader
 from core.reading.reading import Reading
@@ -47,10 +48,8 @@ class Number:
     """HWC uint8 RGB: the photo around it."""
     close_reading: Reading
     """The reading in pixels of the close-up."""
-    even: np.ndarray
-    """HW uint8: the close-up with the light evened out, as `locate` saw it."""
-    ink: np.ndarray
-    """HW uint8: 255 where `locate` saw ink that belongs to a number."""
+    heat: np.ndarray
+    """HW float32, 0 to 1, of the close-up: how likely each pixel lies in the middle band of a number."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +79,11 @@ def read_photo(reader: Reader, name: str, page: Page, key: str) -> Photo:
     readings = reader.read_all(rgb)
     elapsed = 1e3 * (time.perf_counter() - started)
     scale = min(_SHOWN / max(height, width), 1.0)
-    prepared = locate(as_gray(rgb))
-    even = (255 * prepared.corrected).round().astype(np.uint8)
-    ink = 255 * (prepared.ink & (1 - prepared.foreign))
+    heat = band(as_gray(rgb), reader.finder)
     numbers = []
     for place, reading in enumerate(readings):
         window, closer = _window(reading, (width, height))
         close_up = _cut(rgb, window, closer)
-        size = close_up.shape[1], close_up.shape[0]
         numbers.append(
             Number(
                 key=f"{key}-{place}",
@@ -95,8 +91,9 @@ def read_photo(reader: Reader, name: str, page: Page, key: str) -> Photo:
                 outline=_outline(reading) * scale,
                 close_up=close_up,
                 close_reading=_seen_through(reading, window, closer),
-                even=_close_to(even, (width, height), window, size),
-                ink=_close_to(ink, (width, height), window, size),
+                heat=cv2.resize(
+                    _cut(heat, window, 1.0), close_up.shape[1::-1], interpolation=cv2.INTER_LINEAR
+                ),
             )
         )
     shown = _cut(rgb, (0, 0, width, height), scale)
@@ -151,8 +148,7 @@ def stages(number: Number, seen: np.ndarray, patches: np.ndarray) -> list[Stage]
     return [
         Stage("Photo", close_up),
         Stage("Gray", _as_rgb(as_gray(close_up))),
-        Stage("Even light", _as_rgb(number.even)),
-        Stage("Ink", _as_rgb(255 - number.ink)),
+        Stage("Heat map", heated(_as_rgb(as_gray(close_up)), number.heat)),
         Stage("Boxes", boxes),
         Stage("Strip", _as_rgb(strip)),
         Stage("Patches", patches),
@@ -225,7 +221,7 @@ def _outline(reading: Reading) -> np.ndarray:
     """(4, 2) corners in the picture around the ink on the strip, turned as the number is."""
     ink = cv2.boundingRect((reading.strip > 0.3).astype(np.uint8))
     left, top, width, height = ink if ink[2] else (0, 0, *reading.strip.shape[::-1])
-    return reading.placement.outline((left - 1.5, top - 1.5, left + width + 1.5, top + height + 1.5))
+    return reading.placement.outline((left - 1.0, top - 1.0, left + width + 1.0, top + height + 1.0))
 
 
 def _window(reading: Reading, size: tuple[int, int]) -> tuple[_Window, float]:
@@ -273,20 +269,3 @@ def _seen_through(reading: Reading, window: _Window, scale: float) -> Reading:
         box=None if reading.box is None else moved(reading.box),
         size=(max(round((right - left) * scale), 1), max(round((bottom - top) * scale), 1)),
     )
-
-
-def _close_to(
-    layer: np.ndarray, photo: tuple[int, int], window: _Window, size: tuple[int, int]
-) -> np.ndarray:
-    """What lies under a window of the photo, whose width and height are `photo`, in an image of all of it at another size."""
-    across, down = layer.shape[1] / photo[0], layer.shape[0] / photo[1]
-    left, top, right, bottom = window
-    to_layer = np.array(
-        [
-            [(right - left) / size[0] * across, 0, left * across],
-            [0, (bottom - top) / size[1] * down, top * down],
-        ]
-    )
-    to_layer[:, 2] += to_layer[:, :2] @ (0.5, 0.5) - 0.5  # cv2 counts from the middles of pixels
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(layer, to_layer, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,12 +19,15 @@ from torch import Tensor
 from core.data.strip import Placement, fit, strip
 from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint
 from core.model.device import Device, chosen
+from core.model.finder import Finder, load_finder
 from core.model.output import Attentions, Output
 from core.reading.files.picture import Picture, as_gray, as_rgb
-from core.reading.find.crop import crop
-from core.reading.find.locate import Box, locate, number_box
+from core.reading.find.place import Box, Place, around
+from core.reading.find.search import find
+from core.reading.find.tight_crop import box_of_all_ink
 from core.reading.reading import Attention, DigitReading, Reading
 
+_INK = 0.3  # of full ink: what counts as a stroke's side
 _TOGETHER = 32  # strips that go through the model at once; more gain nothing
 
 
@@ -53,9 +57,10 @@ class Reader:
     print(reading.text, reading.probability)
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: Device = "cpu") -> None:
+    def __init__(self, checkpoint: Checkpoint, device: Device = "cpu", finder: Finder | None = None) -> None:
         self.model = copy.deepcopy(checkpoint.model).eval().to(chosen(device))
         self.model.encoder.fold_norms()
+        self.finder = finder or _bundled_finder()
         self.settings = checkpoint.settings
         self.about = checkpoint.about
         self.calibration = checkpoint.calibration
@@ -67,13 +72,15 @@ class Reader:
         *,
         kind: Literal["number", "digit"] = "number",
         device: Device = "cpu",
+        finder: Finder | None = None,
     ) -> Reader:
         """A reader with the checkpoint at `path`, or with the bundled one of that kind. Raises `CheckpointError`.
 
-        A processor reads a few numbers as fast as a GPU does; `device` "cuda" or "auto" is for many at once.
+        A processor reads a few numbers as fast as a GPU does; `device` "cuda" or "auto" is for many at once. `finder` is another
+        one than the bundled one.
         """
         checkpoint = load_checkpoint(Path(path) if path is not None else BUNDLED / f"{kind}.safetensors")
-        return cls(checkpoint, device)
+        return cls(checkpoint, device, finder)
 
     def on_processor(self) -> Reader:
         """The same reader without a GPU, for looking closely at one picture."""
@@ -93,18 +100,19 @@ class Reader:
     def read_batch(self, images: Iterable[Picture], *, with_attention: bool = False) -> list[Reading]:
         """What `read` sees in each of several pictures, whose strips go through the model together."""
         spots: list[_Spot] = []
-        readings: list[Reading | None] = []
+        nothing: list[Reading] = []
         for number, image in enumerate(images):
             started = time.perf_counter()
             gray = as_gray(as_rgb(image))
-            box = number_box(gray)
-            if box is not None:
-                shown = fit(gray, box, self.settings.canvas.height, self.settings.canvas.width)
-                spots.append(_Spot(number, box, *shown, gray.shape[::-1], _milliseconds(started)))
-            readings.append(None if box is not None else self._nothing(gray.shape[::-1], started))
+            places = places_of_the_number(gray, self.finder)
+            spots += [self._spot(number, gray, place, started) for place in places]
+            nothing.append(self._nothing(gray.shape[::-1], started))
+        best: dict[int, Reading] = {}
         for spot, reading in zip(spots, self._read(spots, with_attention), strict=True):
-            readings[spot.picture_index] = reading
-        return [reading for reading in readings if reading is not None]
+            known = best.get(spot.picture_index)
+            if known is None or _worth(reading) > _worth(known):
+                best[spot.picture_index] = reading
+        return [best.get(number, none) for number, none in enumerate(nothing)]
 
     def read_all(
         self, image: Picture, *, with_attention: bool = True, at_least: float = LEAST_SURE
@@ -125,14 +133,7 @@ class Reader:
         for number, image in enumerate(images):
             started = time.perf_counter()
             gray = as_gray(as_rgb(image))
-            prepared = locate(gray)
-            for place in prepared.places:
-                shown = crop(gray, prepared, place, self.settings.canvas.height, self.settings.canvas.width)
-                spots.append(
-                    _Spot(
-                        number, _within(place.upright, gray), *shown, gray.shape[::-1], _milliseconds(started)
-                    )
-                )
+            spots += [self._spot(number, gray, place, started) for place in find(gray, self.finder)]
             found.append([])
         for spot, reading in zip(spots, self._read(spots, with_attention), strict=True):
             if reading.text and reading.probability >= _needed(reading.text, at_least):
@@ -156,6 +157,12 @@ class Reader:
         elapsed = _milliseconds(started)
         timings = {"prepare": 0.0, "model": elapsed, "total": elapsed}
         return self._reading(output, seen, (like.placement, like.box, like.size), True, timings)
+
+    def _spot(self, number: int, gray: np.ndarray, place: Place, started: float) -> _Spot:
+        """A place in the picture of that number, cut out."""
+        canvas = self.settings.canvas
+        shown = fit(gray, place.box, canvas.height, canvas.width, place.angle)
+        return _Spot(number, _within(place.upright, gray), *shown, gray.shape[::-1], _milliseconds(started))
 
     def _nothing(self, size: tuple[int, int], started: float) -> Reading:
         """Of a picture without ink."""
@@ -198,8 +205,9 @@ class Reader:
         with_attention: bool,
         timings: dict[str, float],
     ) -> Reading:
-        digits, probability = self._digits(output, *place)
         placement, box, size = place
+        box = _around_ink(seen, placement, box)
+        digits, probability = self._digits(output, placement, box, size)
         return Reading(
             text="".join(digit.symbol for digit in digits),
             probability=probability,
@@ -260,6 +268,25 @@ class Reader:
         )
 
 
+def places_of_the_number(gray: np.ndarray, finder: Finder) -> list[Place]:
+    """Where the number may stand that a HW uint8 picture is of: around all that the finder sees, and around all ink.
+
+    What a tight crop cuts the finder may miss, and what stands beside a number is ink, too; the model is asked of both.
+    """
+    found, box = find(gray, finder), box_of_all_ink(gray)
+    return ([around(found)] if found else []) + ([Place(box)] if box is not None else [])
+
+
+@functools.cache
+def _bundled_finder() -> Finder:
+    return load_finder()
+
+
+def _worth(reading: Reading) -> tuple[bool, float]:
+    """Of two readings of a picture the one that is worth more counts: a likely number before "nothing", which a bad cut may have caused."""
+    return bool(reading.text) and reading.probability >= LEAST_SURE, reading.probability
+
+
 def _needed(text: str, at_least: float) -> float:
     """A 1 is an upright stroke, and so is the edge of anything: with nothing but 1s, the doubt may be a tenth as large."""
     return 1 - (1 - at_least) / 10 if set(text) == {"1"} else at_least
@@ -270,6 +297,17 @@ def _within(box: Box, gray: np.ndarray) -> Box:
     height, width = gray.shape
     left, top, right, bottom = box
     return max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
+
+
+def _around_ink(seen: np.ndarray, placement: Placement, box: Box) -> Box:
+    """What of a place's box is around the ink on its strip: more exact than the finder's cells. All of it where there is no ink."""
+    left, top, wide, tall = cv2.boundingRect((seen > _INK).astype(np.uint8))
+    if not wide:
+        return box
+    corners = placement.outline((float(left), float(top), float(left + wide), float(top + tall)))
+    first, last = corners.min(0).tolist(), corners.max(0).tolist()
+    cut = max(first[0], box[0]), max(first[1], box[1]), min(last[0], box[2]), min(last[1], box[3])
+    return cut if cut[0] < cut[2] and cut[1] < cut[3] else box
 
 
 def _row(output: Output, row: int) -> Output:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from core.data.strip import Placement
-from core.reading.find.locate import Box
+from core.reading.find.place import Box
 
 
 @dataclass(frozen=True)

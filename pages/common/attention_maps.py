@@ -121,7 +121,7 @@ def say_timings(reading: Reading, seen: Seen) -> None:
     took = reading.timings
     maps = f", and {seen.milliseconds:.1f} ms for the attention" if reading.text else ""
     st.caption(
-        f"Read in {took['total']:.1f} ms: {took['prepare']:.1f} ms to find and even out the ink, "
+        f"Read in {took['total']:.1f} ms: {took['prepare']:.1f} ms to find the number and make its strip, "
         f"{took['model']:.1f} ms for the model{maps}. One processor thread."
     )
 

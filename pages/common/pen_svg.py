@@ -26,7 +26,7 @@ def mark() -> str:
 
 
 def step_drawing(step: str) -> str:
-    """The drawing of one step on the way of the data (picture, locate, strip, model, reading) as an <img>."""
+    """The drawing of one step on the way of the data (picture, find, strip, model, reading) as an <img>."""
     picture = b64encode(_document("0 0 120 72", _DRAWINGS[step]).encode()).decode()
     return f'<img alt="" src="data:image/svg+xml;base64,{picture}">'
 
@@ -100,7 +100,7 @@ _PAPER: Final = (
 _NUMBER: Final = _digits(_WRITTEN, coloured=False, width=3.4)
 _DRAWINGS: Final = {
     "picture": _PAPER + _placed(36, 27, 0.72, _NUMBER, tilt=-8),
-    "locate": _PAPER
+    "find": _PAPER
     + _placed(36, 27, 0.72, _NUMBER, tilt=-8)
     + f'<rect x="31" y="18" width="62" height="36" rx="2" stroke="{position_colour(0)}" stroke-width="2" '
     'stroke-dasharray="4.5 4" transform="rotate(-8 60 36)"/>',

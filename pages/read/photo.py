@@ -13,8 +13,7 @@ _HALVES: Final = [1.15, 1]
 _STEPS: Final = {
     "Photo": "around one number",
     "Gray": "colour tells nothing here",
-    "Even light": "no shadows, one level of paper",
-    "Ink": "what stands out from the paper",
+    "Heat map": "where the finder sees the middle of a number",
     "Boxes": "where it stands, and each digit",
     "Strip": "upright, centred, ink on nothing",
     "Patches": "the tokens that enter the model, and how much each counted",

@@ -68,7 +68,7 @@ for column, room in zip(st.columns(len(rooms)), rooms, strict=True):
 
 WAY = {
     "picture": ("Picture", "A drawing, a photo or a frame of the camera."),
-    "locate": ("Locate", "Find where the number stands, whatever is around it."),
+    "find": ("Find", "A network of its own sees where the number stands, whatever is around it."),
     "strip": ("Strip", "Make it one even line of ink: the same for training and for use."),
     "model": ("Model", "Look at all patches at once, then write the digits one by one."),
     "reading": ("Reading", "The digits and how sure it is of each. Or: no number here."),

@@ -107,7 +107,7 @@ def ask() -> CanvasSettings | None:
     """The settings as they stand in the form; None, and what is wrong, where they cannot work."""
     values = forms.group_form(_FORM, preset(_PRESET), leave_out=_LEFT_OUT)
     st.caption(
-        "Left out is *found share*, canvases cut out of simulated camera frames by the finder of numbers: searching the frames takes minutes, "
+        "Left out is *found share*, canvases cut out of simulated scenes by the finder: searching the scenes takes minutes, "
         "so that setting is on the Train page only."
     )
     try:

@@ -89,8 +89,10 @@ def make_sheet(
     *,
     numbers: bool,
     tight: bool = False,
+    text: str | None = None,
 ) -> Sheet:
-    """A sheet of that many pixels; without `numbers` it holds everything else. A tight one is filled by its only number."""
+    """A sheet of that many pixels; without `numbers` it holds everything else. A tight one is filled by its only number,
+    with or without the boxes of a form. With a `text` it holds that number, and words and rings around it at most."""
     bright = random.random() < 0.85
     level = random.uniform(110, 250) if bright else random.uniform(15, 90)
     sheet = Sheet(np.full((height, width), level, np.float32))
@@ -101,11 +103,16 @@ def make_sheet(
         _rules(sheet, random, level, bright)
     if random.random() < 0.3:
         _fibres(sheet, random)
+    if random.random() < 0.12:
+        _waves(sheet, random)
     if tight:
-        _tight(sheet, writers, random, pen)
+        (_tight if random.random() < 0.6 else _cut_from_form)(sheet, writers, random, pen)
         return sheet
     if not numbers:
         _NONE[int(random.integers(len(_NONE)))](sheet, writers, random, pen)
+        return sheet
+    if text is not None:
+        _alone(sheet, writers, random, pen, [text])
         return sheet
     layout = random.choice(len(_LAYOUTS), p=np.array(_SHARES) / sum(_SHARES))
     _LAYOUTS[int(layout)](sheet, writers, random, pen)
@@ -136,6 +143,16 @@ def _fibres(sheet: Sheet, random: np.random.Generator) -> None:
     width, height = sheet.size
     coarse = random.standard_normal((max(height // 3, 2), max(width // 3, 2)), np.float32)
     sheet.picture += cv2.resize(coarse, (width, height)) * random.uniform(1, 7)
+
+
+def _waves(sheet: Sheet, random: np.random.Generator) -> None:
+    """The fine bent lines of cheques and tickets."""
+    height, width = sheet.picture.shape
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    a, b = random.normal(0, 1, 2) * random.uniform(0.1, 0.9)
+    bend = random.uniform(0, 4) * np.sin(x * random.uniform(0.02, 0.15) + y * random.uniform(0, 0.1))
+    sheet.picture += random.uniform(3, 22) * np.sin(a * x + b * y + bend)
+    np.clip(sheet.picture, 0, 255, out=sheet.picture)
 
 
 # --- What is written ------------------------------------------------------------------------------------------------
@@ -190,9 +207,15 @@ def _tight(sheet: Sheet, writers: Writers, random: np.random.Generator, pen: _Pe
     sheet.write(line, (width - columns) / 2, (height - rows) / 2, tall, pen)
 
 
-def _alone(sheet: Sheet, writers: Writers, random: np.random.Generator, pen: _Pen) -> None:
+def _alone(
+    sheet: Sheet,
+    writers: Writers,
+    random: np.random.Generator,
+    pen: _Pen,
+    pieces: list[str] | None = None,
+) -> None:
     width, height = sheet.size
-    line = writers.line(_pieces(random), random)
+    line = writers.line(pieces or _pieces(random), random)
     tall = _fitting(line, _spread(random, LEAST_TALL + 2, 0.8 * height), 0.92 * width, 0.9 * height)
     rows, columns = (side * tall / TALL for side in line.ink.shape)
     left, top = (
@@ -247,12 +270,12 @@ def _rows(sheet: Sheet, writers: Writers, random: np.random.Generator, pen: _Pen
 
 
 def _in_a_line(sheet: Sheet, writers: Writers, random: np.random.Generator, pen: _Pen) -> None:
-    """Numbers beside each other, at least 0.6 of a digit's height apart; the digits of each are closer."""
+    """Numbers beside each other, at least 0.7 of a digit's height apart; the digits of each are closer."""
     width, height = sheet.size
     pieces = [number(random, 4).replace(",", ".") for _ in range(int(random.integers(2, 5)))]
     if random.random() < 0.3:
         pieces.insert(int(random.integers(len(pieces))), "tx")
-    line = writers.line(pieces, random, gap=random.uniform(0.65, 2.0))
+    line = writers.line(pieces, random, gap=random.uniform(0.75, 2.0))
     tall = _fitting(line, _spread(random, LEAST_TALL + 1, 0.5 * height), 0.95 * width, 0.9 * height)
     rows, columns = (side * tall / TALL for side in line.ink.shape)
     left, top = (
@@ -285,47 +308,94 @@ def _page(sheet: Sheet, writers: Writers, random: np.random.Generator, pen: _Pen
 def _comb(sheet: Sheet, writers: Writers, random: np.random.Generator, pen: _Pen) -> None:
     """A form: one digit a box, the boxes touching or apart; the row is one number. Or the wheels of a meter."""
     width, height = sheet.size
-    count = int(random.integers(2, 9))
-    pitch = random.uniform(0.95, 1.7)
-    apart = random.uniform(0.05, 0.35) if random.random() < 0.4 else 0.0
-    box_tall = random.uniform(1.15, 1.8)
+    boxes = _Boxes.drawn_by_lot(random)
     rows = 1 if random.random() < 0.75 else int(random.integers(2, 4))
     tall = min(
         _spread(random, LEAST_TALL + 1, 0.6 * height),
-        0.9 * width / (count * pitch),
-        0.85 * height / (rows * (box_tall + 0.6)),
+        0.9 * width / boxes.wide,
+        0.85 * height / (rows * (boxes.tall + 0.6)),
     )
     if tall < LEAST_TALL:
         return
-    wheels = random.random() < 0.3
-    edge = _Pen(pen.level + random.uniform(-30, 60), 0.9)
-    left = random.uniform(0.04 * width, 0.97 * width - count * pitch * tall)
-    top = random.uniform(0.05 * height, 0.97 * height - rows * (box_tall + 0.6) * tall)
-    thick = max(random.uniform(0.02, 0.1) * tall, 1)
+    left = random.uniform(0.04 * width, 0.97 * width - boxes.wide * tall)
+    top = random.uniform(0.05 * height, 0.97 * height - rows * (boxes.tall + 0.6) * tall)
     for row in range(rows):
-        y = top + row * (box_tall + random.uniform(0.5, 0.6)) * tall
-        own = pen
-        if wheels:
-            dark = random.uniform(5, 70)
-            x0, x1, y0, y1 = (
-                left - 0.15 * tall,
-                left + (count * pitch + 0.15) * tall,
-                y - 0.1 * tall,
-                y + (box_tall + 0.1) * tall,
-            )
-            cv2.rectangle(sheet.picture, (round(x0), round(y0)), (round(x1), round(y1)), (dark,), -1)
-            own, edge = _Pen(random.uniform(130, 255), 1.0), _Pen(dark + random.uniform(-20, 90), 1.0)
-        for column in range(count):
-            x = left + column * pitch * tall
-            a = round(x + apart * tall / 2), round(y)
-            b = round(x + (pitch - apart / 2) * tall), round(y + box_tall * tall)
-            cv2.rectangle(sheet.picture, a, b, (edge.level,), round(thick))
-        text = "".join(map(str, random.integers(0, 10, count).tolist()))
-        line = writers.line([text], random, pitch=pitch)
-        own_tall = tall * min(1.0, 0.92 * box_tall * TALL / line.ink.shape[0])
-        scale = own_tall / TALL
-        x = left + (count * pitch * tall - line.ink.shape[1] * scale) / 2
-        sheet.write(line, x, y + (box_tall * tall - line.ink.shape[0] * scale) / 2, own_tall, own)
+        y = top + row * (boxes.tall + random.uniform(0.5, 0.6)) * tall
+        _fill(sheet, writers, random, pen, boxes, (left, y), tall)
+
+
+@dataclass(frozen=True)
+class _Boxes:
+    """A row of boxes; sides are in heights of a digit."""
+
+    count: int
+    pitch: float
+    tall: float
+    apart: float
+    thick: float
+    wheels: bool
+    """A meter's: bright digits on dark."""
+
+    @property
+    def wide(self) -> float:
+        return self.count * self.pitch
+
+    @staticmethod
+    def drawn_by_lot(random: np.random.Generator) -> _Boxes:
+        wheels = random.random() < 0.35
+        pitch = random.uniform(0.8, 1.5) if wheels else random.uniform(0.95, 2.3)
+        apart = random.uniform(0.05, 0.35) if random.random() < 0.4 else 0.0
+        tall = (
+            random.uniform(1.1, 1.8) if random.random() < 0.6 else max(pitch * random.uniform(0.9, 1.1), 1.1)
+        )
+        return _Boxes(int(random.integers(2, 9)), pitch, tall, apart, random.uniform(0.02, 0.1), wheels)
+
+
+def _fill(
+    sheet: Sheet,
+    writers: Writers,
+    random: np.random.Generator,
+    pen: _Pen,
+    boxes: _Boxes,
+    corner: tuple[float, float],
+    tall: float,
+) -> None:
+    """Draw a row of boxes with its upper left at `corner`, and a number into it whose digits are `tall` pixels high."""
+    left, y = corner
+    edge = _Pen(pen.level + random.uniform(-30, 60), 0.9)
+    if boxes.wheels:
+        dark = random.uniform(5, 70)
+        a = round(left - 0.15 * tall), round(y - 0.1 * tall)
+        b = round(left + (boxes.wide + 0.15) * tall), round(y + (boxes.tall + 0.1) * tall)
+        cv2.rectangle(sheet.picture, a, b, (dark,), -1)
+        pen, edge = _Pen(random.uniform(130, 255), 1.0), _Pen(dark + random.uniform(-20, 90), 1.0)
+    thick = max(boxes.thick * tall, 1)
+    group = int(random.integers(2, 5)) if random.random() < 0.3 else 99
+    for column in range(boxes.count):
+        x = left + column * boxes.pitch * tall
+        a = round(x + boxes.apart * tall / 2), round(y)
+        b = round(x + (boxes.pitch - boxes.apart / 2) * tall), round(y + boxes.tall * tall)
+        cv2.rectangle(sheet.picture, a, b, (edge.level,), round(thick))
+        if column % group == group - 1:  # a bolder wall now and then
+            _stroke(sheet, edge, (float(b[0]), float(a[1])), (float(b[0]), float(b[1])), 2.5 * thick)
+    text = "".join(map(str, random.integers(0, 10, boxes.count).tolist()))
+    line = writers.line([text], random, pitch=boxes.pitch, mixed=random.random() < 0.4)
+    own = tall * min(1.0, 0.92 * boxes.tall * TALL / line.ink.shape[0])
+    rows, columns = (side * own / TALL for side in line.ink.shape)
+    x, top = left + (boxes.wide * tall - columns) / 2, y + (boxes.tall * tall - rows) / 2
+    sheet.write(line, x + random.normal(0, 0.06) * tall, top + random.normal(0, 0.03) * tall, own, pen)
+
+
+def _cut_from_form(sheet: Sheet, writers: Writers, random: np.random.Generator, pen: _Pen) -> None:
+    """A row of boxes that fills the picture, whose edges are about its own."""
+    width, height = sheet.size
+    boxes = _Boxes.drawn_by_lot(random)
+    tall = min(width / boxes.wide, height / boxes.tall) * random.uniform(0.92, 1.04)
+    if tall < LEAST_TALL:
+        return
+    left = (width - boxes.wide * tall) / 2 + random.normal(0, 0.06) * tall
+    top = (height - boxes.tall * tall) / 2 + random.normal(0, 0.06) * tall
+    _fill(sheet, writers, random, pen, boxes, (left, top), tall)
 
 
 def _grid(sheet: Sheet, writers: Writers, random: np.random.Generator, pen: _Pen) -> None:
@@ -412,7 +482,7 @@ def _scattered(sheet: Sheet, writers: Writers, random: np.random.Generator, pen:
 
 
 _LAYOUTS = (_alone, _rows, _in_a_line, _page, _comb, _grid, _among_words, _scattered)
-_SHARES = (46, 11, 8, 6, 13, 7, 6, 7)
+_SHARES = (44, 11, 8, 6, 15, 7, 6, 7)
 
 
 # --- What is no number ----------------------------------------------------------------------------------------------

@@ -77,20 +77,24 @@ class Writers:
         gap: float | None = None,
         pitch: float | None = None,
         pen: float | None = None,
+        mixed: bool = False,
     ) -> Line:
         """Pieces side by side in one hand: what begins and ends with a digit is a number, all else is none.
 
         `gap` is what lies between two pieces, `pitch` from one digit's middle to the next one's (as it comes where it is
-        None), `pen` the width of a stroke, all in heights of a digit.
+        None), `pen` the width of a stroke, all in heights of a digit. In a mixed line each character is in a hand of its own.
         """
         hand = _Hand(self, random, pen)
         placed: list[tuple[np.ndarray, float, float]] = []
         numbers = []
-        right, apart, lean = 0.0, random.uniform(-0.02, 0.22), random.normal(0, 0.12)
+        loose = gap is None and random.random() < 0.2  # beside another number nobody writes so
+        right, apart, lean = 0.0, random.uniform(-0.02, 0.5 if loose else 0.22), random.normal(0, 0.12)
         for piece in pieces:
             own: list[tuple[float, float, float, float]] = []
             start = right
             for count, character in enumerate(piece):
+                if mixed:
+                    hand = _Hand(self, random, pen)
                 drawn = hand.draw(character)
                 if drawn is None:
                     continue

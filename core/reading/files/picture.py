@@ -85,6 +85,14 @@ def page_count(picture: Image.Image) -> int:
         ) from error
 
 
+_FEW = 192  # pixels along a side tell in which colours a picture changes
+_NEAR = 31  # of those pixels: within that a stroke stands on its paper
+_LUMINANCE = np.array([0.299, 0.587, 0.114])
+_EQUALLY_BRIGHT = (
+    0.12  # of the change along the main colour: less of it in the luminance, and the luminance shows no ink
+)
+
+
 def as_rgb(picture: Picture | object, page: int = 0) -> np.ndarray:
     """The picture as HWC uint8 RGB; of a PIL image with several pages that one, counted from 0.
 
@@ -119,8 +127,20 @@ def as_rgb(picture: Picture | object, page: int = 0) -> np.ndarray:
 
 
 def as_gray(rgb: np.ndarray) -> np.ndarray:
-    """HW uint8 luminance of HWC uint8 RGB."""
-    return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    """HW uint8 luminance of HWC uint8 RGB; where ink and paper are equally bright, how far each pixel lies along the colour in
+    which the picture changes most (principal component analysis)."""
+    height, width = rgb.shape[:2]
+    scale = min(_FEW / max(height, width), 1.0)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    few = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    change = (few - cv2.blur(few, (_NEAR, _NEAR))).reshape(-1, 3)
+    covariance = change.T @ change / len(change)
+    spread, axes = np.linalg.eigh(covariance)
+    if _LUMINANCE @ covariance @ _LUMINANCE >= _EQUALLY_BRIGHT * spread[2] / 3:
+        return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    axis = axes[:, 2].astype(np.float32)
+    middle = 128 - float(few.reshape(-1, 3).mean(0) @ axis)
+    return cv2.transform(rgb, np.append(axis, middle)[None]).reshape(height, width)
 
 
 def check_size(width: int, height: int) -> None:

@@ -16,16 +16,17 @@ import numpy as np
 import torch
 
 from core.data.mnist import Digits
-from core.data.scenes.frame import make_frame
-from core.data.strip import strip
+from core.data.scenes.scene import make_room_frame
+from core.data.scenes.writing import Writers
+from core.data.strip import fit, strip
 from core.reading.explain import patch_weights
-from core.reading.find.crop import crop
-from core.reading.find.locate import locate
+from core.reading.files.picture import as_gray
+from core.reading.find.search import find
 from core.reading.overlay import Found, draw_found
 from core.reading.reader import Reader
 
 STAGES: Final = {
-    "locate": "find the number",
+    "find": "find the number",
     "strip": "even it out to a strip",
     "encoder": "encoder",
     "decoder": "decoder, digit by digit",
@@ -71,7 +72,7 @@ class Profile:
 
 
 def profile(reader: Reader, digits: Digits, *, frames: int = 4, runs: int = 8) -> Profile | None:
-    """Time every stage on clean frames with one number each, on one thread; None where this reader finds no such number.
+    """Time every stage on frames of furnished rooms with one number each, on one thread; None where this reader finds no such number.
 
     The numbers have three digits, or as many as the model reads. What is counted is this thread's time on the processor, so that
     waiting for other programs does not count; sharing caches and memory with them does.
@@ -104,15 +105,16 @@ def profile(reader: Reader, digits: Digits, *, frames: int = 4, runs: int = 8) -
 def readable_frames(
     reader: Reader, digits: Digits, length: int, count: int, *, tries: int = 60
 ) -> list[Frame]:
-    """Clean frames in which one number of that length is found, and as many digits read: all are decoded, or the time would mean nothing."""
-    found = []
+    """Frames of furnished rooms in which one number of that length is found, and as many digits read: all are decoded, or the time would mean nothing."""
+    found: list[Frame] = []
+    writers = Writers(digits)
     for seed in range(tries):
-        frame = make_frame(digits, "clean", seed)
-        if len(frame.numbers[0][0]) == length:
-            texts = [reading.text for reading in reader.read_all(frame.picture, with_attention=False)]
-            places = locate(cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY)).places
-            if len(places) == len(texts) == 1 and len(texts[0]) == length:
-                found.append(frame.picture)
+        text = "".join(map(str, np.random.default_rng(seed).integers(0, 10, length).tolist()))
+        picture = make_room_frame(writers, seed, text).picture
+        texts = [reading.text for reading in reader.read_all(picture, with_attention=False)]
+        places = find(as_gray(picture), reader.finder)
+        if len(places) == len(texts) == 1 and len(texts[0]) == length:
+            found.append(picture)
         if len(found) == count:
             break
     return found
@@ -121,15 +123,14 @@ def readable_frames(
 def tasks(reader: Reader, frame: Frame) -> Tasks:
     """Each stage of one frame with one number, fed with what the stage before it gave; `read` is encoder and decoder."""
     canvas = reader.settings.canvas
-    gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    prepared = locate(gray)
-    (place,) = prepared.places
+    gray = as_gray(frame)
+    (place,) = find(gray, reader.finder)
     (reading,) = reader.read_all(frame)
     weights = patch_weights(reader, reading)
     seen = torch.from_numpy(reading.strip)[None, None].to(reader.model.device)
 
     def make_strip() -> object:
-        picture, extents, _ = crop(gray, prepared, place, canvas.height, canvas.width)
+        picture, extents, _ = fit(gray, place.box, canvas.height, canvas.width, place.angle)
         return strip(torch.from_numpy(picture)[None, None], torch.tensor([extents], dtype=torch.float32))
 
     def encode() -> object:
@@ -141,7 +142,7 @@ def tasks(reader: Reader, frame: Frame) -> Tasks:
             return reader.model.read(seen, with_weights=with_weights)
 
     return {
-        "locate": lambda: locate(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)),
+        "find": lambda: find(as_gray(frame), reader.finder),
         "strip": make_strip,
         "encoder": encode,
         "without attention": lambda: read(False),

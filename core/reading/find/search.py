@@ -11,7 +11,7 @@ import torch
 from core.data.scenes.scene import HEIGHT, WIDTH
 from core.data.scenes.targets import CELL, INSET, UNIT
 from core.model.finder import REDUCTION, Finder
-from core.reading.find.locate import Located
+from core.reading.find.place import Place
 
 _ROOM = 1.05  # times a number's height: what is cut off costs more than paper around it
 _LONG = 1.6  # heights: a band of that length tells its own direction
@@ -29,12 +29,12 @@ _ENDS = -0.7  # cells: how much wider a band is seen than it is, at each end
 
 @dataclass(frozen=True)
 class _Candidate:
-    place: Located
+    place: Place
     tall: float
     score: float
 
 
-def find(gray: np.ndarray, finder: Finder) -> list[Located]:
+def find(gray: np.ndarray, finder: Finder) -> list[Place]:
     """Every number in a HW uint8 picture of any size, in reading order; none where there is none."""
     seen, scale = _framed(gray)
     fine = [each for each in _candidates(seen, finder) if each.tall < _FINE]
@@ -114,7 +114,7 @@ def _candidates(seen: np.ndarray, finder: Finder) -> list[_Candidate]:
         angle = float(np.arctan2(along[1], along[0]))
         found.append(
             _Candidate(
-                Located((float(box[0]), float(box[1]), float(box[2]), float(box[3])), angle), tall, score
+                Place((float(box[0]), float(box[1]), float(box[2]), float(box[3])), angle), tall, score
             )
         )
     return found
@@ -152,15 +152,15 @@ def _apart(candidates: list[_Candidate]) -> list[_Candidate]:
     return kept
 
 
-def _in_picture(place: Located, scale: float) -> Located:
+def _in_picture(place: Place, scale: float) -> Place:
     left, top, right, bottom = ((side - _MARGIN) / scale for side in place.box)
     return replace(place, box=(left, top, right, bottom))
 
 
-def _in_reading_order(places: list[Located]) -> list[Located]:
+def _in_reading_order(places: list[Place]) -> list[Place]:
     """Lines from top to bottom: what starts a line takes all with it whose middles are level with it."""
     left = sorted(places, key=lambda each: each.box[1] + each.box[3])
-    ordered: list[Located] = []
+    ordered: list[Place] = []
     while left:
         first = left[0]
         middle, reach = (first.box[1] + first.box[3]) / 2, 0.5 * (first.box[3] - first.box[1])

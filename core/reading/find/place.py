@@ -1,0 +1,49 @@
+"""A place in a picture where a number stands: a rectangle, turned about its own middle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels of the picture, right and bottom exclusive."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one number stands: its ink's box in picture pixels, a rectangle turned about its own middle by `angle`."""
+
+    box: Box
+    angle: float = 0.0
+    """Radians, clockwise as seen."""
+
+    @property
+    def outline(self) -> np.ndarray:
+        """(4, 2) float32 corners in the picture, clockwise from the upper left of the number."""
+        left, top, right, bottom = self.box
+        middle = np.array([left + right, top + bottom]) / 2
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) - middle
+        return (corners @ self._turn + middle).astype(np.float32)
+
+    @property
+    def upright(self) -> Box:
+        """The upright box around it."""
+        (left, top), (right, bottom) = self.outline.min(0).tolist(), self.outline.max(0).tolist()
+        return left, top, right, bottom
+
+    @property
+    def _turn(self) -> np.ndarray:
+        """(2, 2): points of the upright rectangle, from its middle, times this are points of the turned one."""
+        cos, sin = np.cos(self.angle), np.sin(self.angle)
+        return np.array([[cos, sin], [-sin, cos]])
+
+
+def around(places: list[Place]) -> Place:
+    """The smallest place turned as the widest of several that holds all of them."""
+    widest = max(places, key=lambda place: place.box[2] - place.box[0])
+    corners = np.concatenate([place.outline for place in places]) @ widest._turn.T
+    (left, top), (right, bottom) = corners.min(0), corners.max(0)
+    x, y = np.array([left + right, top + bottom]) / 2 @ widest._turn
+    wide, tall = (right - left) / 2, (bottom - top) / 2
+    return Place((float(x - wide), float(y - tall), float(x + wide), float(y + tall)), widest.angle)
