@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import statistics
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 from tyro.conf import Positional, arg
 
 from benchmarks.bench import Benchmark
-from core.commands.arguments import OptionalPath
+from core.commands.arguments import OptionalPath, Switch
 from core.reading import Reader, limit_threads
 from core.reading.files.picture import Picture, open_picture
 from core.training.metrics import edit_distance
@@ -23,16 +24,19 @@ from core.training.metrics import edit_distance
 
 @dataclass(frozen=True)
 class Pictures(Benchmark):
-    """Exact match on pictures of one's own, which go through the whole of `Reader.read`.
+    """Exact match on pictures of one's own, which go through the whole of `Reader.read`, or of `Reader.read_all`.
 
     A set is a folder with pictures and `labels.csv` (file name, number; one header line), or an .npz file that holds arrays
-    `NAME_canvases` (n, h, w) uint8 and `NAME_labels` (n,) text.
+    `NAME_canvases` (n, h, w) uint8 and `NAME_labels` (n,) text. Where every number is to be found, a label may have several, with
+    spaces between them, or none; a picture is right when exactly those are read, in any order.
     """
 
     sets: Annotated[Positional[tuple[Path, ...]], arg(metavar="SET [SET ...]", help_behavior_hint="")]
     """folders and .npz files"""
     checkpoint: OptionalPath = None
     """a number model other than the bundled one"""
+    find: Switch = False
+    """find every number in each picture, or none"""
     misses: int = 0
     """how many misreadings of each set to print"""
 
@@ -41,7 +45,8 @@ class Pictures(Benchmark):
         reader = Reader.from_checkpoint(self.checkpoint)
         for path in self.sets:
             for name, pictures in _sets(path):
-                yield from _rows(reader, name, pictures, self.misses)
+                rows = _rows_of_all if self.find else _rows
+                yield from rows(reader, name, pictures, self.misses)
 
 
 def _sets(path: Path) -> Iterator[tuple[str, list[tuple[str, Picture, str]]]]:
@@ -56,7 +61,7 @@ def _sets(path: Path) -> Iterator[tuple[str, list[tuple[str, Picture, str]]]]:
     else:
         with (path / "labels.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))[1:]
-        yield path.name, [(name, open_picture(path / name), label) for name, label in rows]
+        yield path.name, [(name, open_picture(path / name), label) for name, label, *_ in rows]
 
 
 def _rows(reader: Reader, name: str, pictures: list[tuple[str, Picture, str]], misses: int) -> Iterator[str]:
@@ -83,6 +88,28 @@ def _rows(reader: Reader, name: str, pictures: list[tuple[str, Picture, str]], m
     wrong = [(file, reading, label) for file, reading, label in readings if reading.text != label]
     for file, reading, label in wrong[:misses]:
         yield (f"    {file}: {label} read as {reading.text or 'nothing'} ({reading.probability:.0%})")
+
+
+def _rows_of_all(
+    reader: Reader, name: str, pictures: list[tuple[str, Picture, str]], misses: int
+) -> Iterator[str]:
+    """Pictures whose numbers were all found and read, and nothing else; pictures without a number in which one is claimed; median time."""
+    right, claimed, seconds, wrong = [], [], [], []
+    for file, picture, label in pictures:
+        started = time.perf_counter()
+        texts = sorted(one.text for one in reader.read_all(picture, with_attention=False))
+        seconds.append(time.perf_counter() - started)
+        wanted = sorted(label.split())
+        if wanted:
+            right.append(texts == wanted)
+        else:
+            claimed.append(bool(texts))
+        if texts != wanted:
+            wrong.append(f"    {file}: {label or 'nothing'} read as {' '.join(texts) or 'nothing'}")
+    parts = [f"right {statistics.mean(right):.1%} of {len(right)}"] if right else []
+    parts += [f"claimed {statistics.mean(claimed):.1%} of {len(claimed)} without a number"] if claimed else []
+    yield f"{name:<20}{len(pictures):>6} pictures  {'  '.join(parts)}  {1e3 * statistics.median(seconds):.1f} ms"
+    yield from wrong[:misses]
 
 
 if __name__ == "__main__":

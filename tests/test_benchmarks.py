@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from benchmarks import bench
 from benchmarks.__main__ import main, purposes
 from benchmarks.bench import Benchmark, BenchmarkError, name_of, write_figures
 from benchmarks.frames import Frames
+from benchmarks.pictures import Pictures
 from benchmarks.what_if import WhatIf
+from tests.drawings import draw
 
 Output = pytest.CaptureFixture[str]
 PAGE = (
@@ -96,3 +100,21 @@ def test_a_benchmark_is_run_by_its_name(capsys: Output) -> None:
 def test_a_benchmark_is_called_as_its_module_is() -> None:
     assert [name_of(one) for one in (Frames, WhatIf)] == ["frames", "what_if"]
     assert {name_of(one) for one in (Frames, WhatIf)} <= set(purposes())
+
+
+def test_pictures_of_several_numbers_or_none_are_right_when_exactly_those_are_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two = np.minimum(
+        draw("407", size=(300, 400), height=60, at=(60, 40)).gray,
+        draw("52", size=(300, 400), height=60, at=(150, 180)).gray,
+    )
+    cv2.imwrite(str(tmp_path / "two.png"), two)
+    cv2.imwrite(str(tmp_path / "none.png"), np.full((300, 400), 230, np.uint8))
+    (tmp_path / "labels.csv").write_text("file,label\ntwo.png,52 407\nnone.png,\n")
+    assert Pictures.main(["--find", str(tmp_path)]) == 0
+    assert "right 100.0% of 1  claimed 0.0% of 1 without a number" in capsys.readouterr().out
+    (tmp_path / "labels.csv").write_text("file,label\ntwo.png,52\nnone.png,7\n")
+    Pictures.main(["--find", "--misses", "2", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert "right 0.0% of 2" in out and "none.png: 7 read as nothing" in out
