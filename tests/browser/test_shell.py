@@ -44,6 +44,17 @@ def test_streamlits_own_clutter_is_gone_but_the_theme_can_be_switched(open_tab: 
     expect(page.get_by_test_id("stApp")).to_have_css("background-color", "rgb(21, 21, 27)")
 
 
+def arrive(page: Page, screen: sitemap.Screen) -> None:
+    """Wait until that screen is there, and the next link that is pressed counts."""
+    title = HOME_TITLE if screen is sitemap.HOME else screen.title
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    if screen is sitemap.WEBCAM:
+        # Its player runs the page once more when it has loaded: a link pressed just then is lost.
+        player = page.frame_locator('iframe[title*="webrtc_streamer"]')
+        expect(player.get_by_role("button", name="Start")).to_be_visible()
+    settle(page)
+
+
 @pytest.mark.parametrize("width", [400, 1280])
 def test_every_page_is_reached_through_the_navigation(
     width: int, open_tab: OpenTab, app: Server, screenshots
@@ -56,24 +67,20 @@ def test_every_page_is_reached_through_the_navigation(
         if opener.is_visible():
             opener.click()
         page.get_by_test_id("stSidebarNavLink").filter(has_text=screen.title).click()
-        title = HOME_TITLE if screen is sitemap.HOME else screen.title
-        expect(page.get_by_role("heading", level=1)).to_have_text(title)
-        if screen is sitemap.WEBCAM:
-            # Its player runs the page once more when it has loaded: a link pressed just then is lost.
-            player = page.frame_locator('iframe[title*="webrtc_streamer"]')
-            expect(player.get_by_role("button", name="Start")).to_be_visible()
-        settle(page)
+        arrive(page, screen)
         assert_all_is_well(page)
         page.screenshot(path=screenshots / f"{screen.path.replace('/', '_')}_{width}.png")
 
 
-def test_every_page_opens_from_home(open_tab: OpenTab, app: Server) -> None:
+def test_every_page_opens_from_home_and_back_leads_home_again(open_tab: OpenTab, app: Server) -> None:
+    page = open_tab(app.url)
     for screen in sitemap.screens():
         if screen is sitemap.HOME:
             continue
-        page = open_tab(app.url)
         page.get_by_test_id("stMain").get_by_role("link").get_by_text(screen.title, exact=True).click()
-        expect(page.get_by_role("heading", level=1)).to_have_text(screen.title)
+        arrive(page, screen)
+        page.go_back()
+        arrive(page, sitemap.HOME)
 
 
 def assert_is_whole(page: Page, screen: sitemap.Screen) -> None:
