@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from itertools import pairwise
 from typing import cast
@@ -17,12 +18,12 @@ from core.config import ModelSettings
 from core.model.attention import ACTIVATIONS, Attention, FeedForward, sincos_positions
 
 
-class Stem(nn.Module):
+class Stem(nn.Module, ABC):
     """How pixels become a vector for each patch."""
 
+    @abstractmethod
     def forward(self, strip: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b d rows columns"]:
         """A vector for each patch."""
-        raise NotImplementedError
 
     def fold_norms(self) -> None:
         """Make it faster for reading alone; where there are no norms there is nothing to do."""
