@@ -25,10 +25,7 @@ MOST_PROCESSES = 8  # each takes a gigabyte, a browser and a server of its own
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """A folder of tests is shared out among the cores; files that are named run at once in this process."""
     folders = any(Path(argument).is_dir() for argument in config.args)
-    some = (
-        (os.cpu_count() or 1) * 3 // 2
-    )  # for a third of its time a test waits: for a browser, a server, a training
-    return min(some, MOST_PROCESSES) if folders else 0
+    return min(os.cpu_count() or 1, MOST_PROCESSES) if folders else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -26,7 +26,7 @@ FLAGS = [
     "--no-first-run",
 ]
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-PATIENCE = 60_000  # ms; a page takes about a second on an idle machine, and ten on a busy one
+PATIENCE = 120_000  # ms; an idle machine shows a page in one second and begins a training in ten, a starved one takes ten times that
 
 expect.set_options(timeout=PATIENCE)
 

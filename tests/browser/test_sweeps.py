@@ -20,6 +20,7 @@ parameters:
   canvas.height: {value: 16}
   canvas.width: {value: 32}
   canvas.max_digits: {value: 2}
+  canvas.empty_share: {value: 0}
   model.encoder_layers: {value: 1}
   model.stem_width: {value: 4}
   model.stem_depth: {value: 1}
