@@ -136,9 +136,21 @@ class Reader:
             spots += [self._spot(number, gray, place, started) for place in find(gray, self.finder)]
             found.append([])
         for spot, reading in zip(spots, self._read(spots, with_attention), strict=True):
-            if reading.text and reading.probability >= _needed(reading.text, at_least):
+            if reading.text and reading.probability >= needed(reading.text, at_least):
                 found[spot.picture_index].append(reading)
         return found
+
+    def find(self, image: Picture) -> list[Place]:
+        """Where numbers stand in a frame or photo, in reading order. Raises `PictureError`."""
+        return find(as_gray(as_rgb(image)), self.finder)
+
+    def read_at(
+        self, image: Picture, places: Iterable[Place], *, with_attention: bool = True
+    ) -> list[Reading]:
+        """What stands at each of these places, without looking for others; an empty text where there is no number."""
+        started = time.perf_counter()
+        gray = as_gray(as_rgb(image))
+        return self._read([self._spot(0, gray, place, started) for place in places], with_attention)
 
     def read_strip(self, seen: np.ndarray, like: Reading) -> Reading:
         """What the model says of another strip, HW float32 from 0 to 1, in the place of the one of `like`; with attention.
@@ -287,7 +299,7 @@ def _worth(reading: Reading) -> tuple[bool, float]:
     return bool(reading.text) and reading.probability >= LEAST_SURE, reading.probability
 
 
-def _needed(text: str, at_least: float) -> float:
+def needed(text: str, at_least: float) -> float:
     """A 1 is an upright stroke, and so is the edge of anything: with nothing but 1s, the doubt may be a tenth as large."""
     return 1 - (1 - at_least) / 10 if set(text) == {"1"} else at_least
 
