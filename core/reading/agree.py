@@ -13,8 +13,9 @@ VOTERS: Final = 6
 """The last readings of a place vote on it: half a second, twelve times a second."""
 NEEDED: Final = 3
 """So many of them must say the same."""
-STANDING: Final = 18
-"""Readings after which a place that was never agreed on is taken for a part of the room: all voters must say the same."""
+
+_LEAD: Final = 1.0
+"""By so much more probability than all others together, before it is shown; once it is, it stays as long as it is not behind."""
 
 
 class Agreed(NamedTuple):
@@ -35,8 +36,10 @@ class Track:
     """None, or a reading without text, where nothing was found."""
     text: str = ""
     """What was agreed on last."""
-    waited: int = 0
-    """Readings without agreement since it was first found."""
+    travelled: tuple[float, float] = (0.0, 0.0)
+    """How far it has been followed to the right and down since it was first found, in pixels."""
+    moves: bool = False
+    """Whether it has ever left the place where it was first found."""
 
     def vote(self, reading: Reading | None) -> Agreed | None:
         """Count one more reading; what is agreed on now.
@@ -50,12 +53,13 @@ class Track:
             sums[text] = sums.get(text, 0.0) + weight
         # Where two are level, what is shown stays.
         elected = max(sums, key=lambda text: (round(sums[text], 6), text == self.text))
+        others = sum(sums.values()) - sums[elected]
         agreeing = [vote for vote in self.votes if vote is not None and vote.text == elected]
-        if not elected or len(agreeing) < (VOTERS if self.waited > STANDING else NEEDED):
+        early = elected != self.text and sums[elected] < others + _LEAD
+        if not elected or len(agreeing) < NEEDED or early:
             self.text = ""
-            self.waited += 1
             return None
-        self.text, self.waited = elected, 0
+        self.text = elected
         return Agreed(agreeing[-1], sums[elected] / len(agreeing))
 
     @property

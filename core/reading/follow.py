@@ -8,16 +8,17 @@ import cv2
 import numpy as np
 
 from core.reading.agree import Agreed, Track
-from core.reading.files.picture import as_gray
 from core.reading.find.place import Box, Place
 from core.reading.reader import Reader, needed
 
 _EVERY: Final = 4  # readings from one search to the next, while all that is followed is agreed on
 _SMALL: Final = 320  # pixels: width in which movement is looked for
 _POINTS: Final = 30  # of a place, at most
-_FEWEST: Final = 6  # of them must be found again
+_FEWEST: Final = 4  # of them must be found again
 _BACK: Final = 0.7  # pixels: how exactly a point followed there and back must return
 _CHANGE: Final = 1.2  # times: a number grows or shrinks no faster
+_ABOUT: Final = 0.3  # heights around a number that move with it
+_STILL: Final = 1 / 400  # of the picture's width: who has travelled no further may be standing
 _SAME: Final = 0.5  # of the smaller box: how far two boxes overlap where they hold one number
 _EVEN: Final = 0.35  # of the ink's contrast: how far the paper around a lone 1 may differ
 
@@ -31,24 +32,27 @@ class Follower:
         self._since_search = _EVERY
 
     def follow(self, frame: np.ndarray, reader: Reader, at_least: float) -> tuple[Agreed, ...]:
-        """What the readings agree on with one more frame (HWC or HW uint8), in reading order of the last search.
+        """What the readings agree on with one more frame (HWC uint8 RGB), in reading order of the last search.
 
-        Nothing is claimed whose probability, the one that is told, is less than `at_least`; of nothing but 1s it must be surer.
+        Nothing is claimed whose probability, the one that is told, is less than `at_least`; of nothing but 1s it must be surer,
+        and they need paper around them. A room is full of rings, loops and edges that cannot be told from a digit by how they
+        look, but they stand still: a lone digit is claimed once it has moved, as all does that a hand holds.
         """
-        gray = as_gray(frame) if frame.ndim == 3 else frame
+        gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         scale = min(_SMALL / gray.shape[1], 1.0)
         small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         moved = [self._moved(track.place, small, scale) for track in self.tracks]
         self._before = small
         settled = bool(self.tracks) and all(track.text for track in self.tracks) and None not in moved
         for track, place in zip(self.tracks, moved, strict=True):
-            track.place = place or track.place
+            if place is not None:
+                _move(track, place, _STILL * frame.shape[1])
         if settled and self._since_search < _EVERY:
             self._since_search += 1
             seen = self.tracks
         else:
             self._since_search = 1
-            seen = self._search(gray, reader)
+            seen = self._search(frame, reader)
         readings = iter(reader.read_at(frame, [track.place for track in seen]))
         agreed = []
         for track in self.tracks:
@@ -56,15 +60,17 @@ class Follower:
             if reading is not None and set(reading.text) == {"1"} and not on_paper(gray, track.place):
                 reading = None
             said = track.vote(reading)
-            if said is not None and said.probability >= needed(said.reading.text, at_least):
+            if said is None or said.probability < needed(said.reading.text, at_least):
+                continue
+            if len(said.reading.text) > 1 or track.moves:
                 agreed.append(said)
         self.tracks = [track for track in self.tracks if not track.gone]
         return tuple(agreed)
 
-    def _search(self, gray: np.ndarray, reader: Reader) -> list[Track]:
+    def _search(self, frame: np.ndarray, reader: Reader) -> list[Track]:
         """The tracks that are found in the whole picture, old and new; those that are not stay behind them."""
         free, seen = list(self.tracks), []
-        for place in reader.find(gray):
+        for place in reader.find(frame):
             nearest = max(free, key=lambda track: overlap(track.place.upright, place.upright), default=None)
             if nearest is not None and overlap(nearest.place.upright, place.upright) > _SAME:
                 free = [track for track in free if track is not nearest]
@@ -81,7 +87,10 @@ class Follower:
         if before is None or before.shape != small.shape:
             return None
         about = np.zeros_like(before)
-        cv2.fillConvexPoly(about, (scale * place.outline).round().astype(np.int32), 255)
+        reach = _ABOUT * (place.box[3] - place.box[1])
+        wider = np.add(place.box, (-reach, -reach, reach, reach)).tolist()
+        outline = Place((wider[0], wider[1], wider[2], wider[3]), place.angle).outline
+        cv2.fillConvexPoly(about, (scale * outline).round().astype(np.int32), 255)
         points = cv2.goodFeaturesToTrack(before, _POINTS, 0.02, 3, mask=about)
         if points is None or len(points) < _FEWEST:
             return None
@@ -103,6 +112,14 @@ class Follower:
         turned = float(np.arctan2(matrix[1, 0], matrix[0, 0]))
         box = float(x - wide), float(y - tall), float(x + wide), float(y + tall)
         return Place(box, place.angle + turned)
+
+
+def _move(track: Track, place: Place, still: float) -> None:
+    (left, top, right, bottom), (a, b, c, d) = track.place.box, place.box
+    x, y = track.travelled
+    track.travelled = x + (a + c - left - right) / 2, y + (b + d - top - bottom) / 2
+    track.moves = track.moves or float(np.hypot(*track.travelled)) > still
+    track.place = place
 
 
 def on_paper(gray: np.ndarray, place: Place) -> bool:

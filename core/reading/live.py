@@ -16,10 +16,10 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from core.config import Settings
-from core.reading.agree import Shown, Track, agree
 from core.reading.explain import METHODS, patch_weights
+from core.reading.follow import Follower
 from core.reading.overlay import Found, draw_found, png
-from core.reading.reader import Reader
+from core.reading.reader import LEAST_SURE, Reader
 from core.reading.reading import Reading
 
 _PACE: Final = (
@@ -28,7 +28,7 @@ _PACE: Final = (
 _MEASURED: Final = 2.0  # seconds over which rates and times are taken
 _STALE: Final = 2.0  # seconds after which a reading is no longer drawn, if the model has not come back
 _REST: Final = 10.0  # seconds without a frame after which the thread ends by itself
-_REMEMBERED: Final = 12  # readings in the list of the last ones
+_REMEMBERED: Final = 1000  # numbers in the list of the last ones
 
 LIVE_METHODS: Final = tuple(name for name, method in METHODS.items() if method.live)
 
@@ -44,8 +44,8 @@ class LiveSettings(Settings):
     """Which attention, of those in `explain.METHODS` that are fast enough."""
     mirror: bool = False
     """Show the picture as a mirror does. It is read as the camera sees it."""
-    threshold: float = Field(0.5, ge=0, le=1)
-    """Probability below which a number is not claimed."""
+    threshold: float = Field(LEAST_SURE, ge=0, le=1)
+    """Probability, as shown, below which a number is not claimed."""
 
     @field_validator("method")
     @classmethod
@@ -53,6 +53,19 @@ class LiveSettings(Settings):
         if method not in LIVE_METHODS:
             raise ValueError(f"method ({method}) is not shown live; choose one of {', '.join(LIVE_METHODS)}")
         return method
+
+
+class Shown(NamedTuple):
+    """A number on which the last readings agree."""
+
+    reading: Reading
+    """The newest one that says so."""
+    probability: float
+    """Mean of the readings that say so."""
+    weights: dict[str, np.ndarray]
+    """(digits, rows, columns) of the patches, by each method."""
+    reader: Reader
+    """Who read it."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,8 @@ class LiveStatistics:
     """Median from a frame to its readings: find, read, attention."""
     end_to_end_ms: float
     """Median from a frame's arrival to the first frame sent back that carries its readings."""
+    silent: float
+    """Seconds since the last frame, or since the start where none has come."""
     frames: int
     """Since the camera was started."""
     dropped: int
@@ -92,7 +107,7 @@ class LiveStatistics:
     shown: tuple[Shown, ...]
     """What is on the frame now, in reading order."""
     last: tuple[Remembered, ...]
-    """The last numbers, the newest first."""
+    """The last numbers, the newest first; a thousand at most."""
 
 
 class LiveReader:
@@ -182,6 +197,13 @@ class LiveReader:
         agreed = [{**one.reading.to_dict(), "agreed_probability": one.probability} for one in shown]
         return json.dumps({"time": now, "readings": agreed}, indent=2)
 
+    def table(self) -> str:
+        """The last numbers as CSV, the oldest first: when each came, and the highest probability that it had."""
+        with self._lock:
+            last = list(self._last)
+        rows = (f"{one.first:%Y-%m-%d %H:%M:%S},{one.text},{one.probability:.4f}\n" for one in last)
+        return "time,number,probability\n" + "".join(rows)
+
     def statistics(self) -> LiveStatistics:
         """How it goes."""
         _, shown = self._current()
@@ -199,6 +221,7 @@ class LiveReader:
                 readings_per_second=len(turns) / seconds,
                 model_ms=float(np.median(turns)) if turns else float("nan"),
                 end_to_end_ms=float(np.median(delays)) if delays else float("nan"),
+                silent=now - (stream.arrivals[-1] if stream.arrivals else stream.started),
                 frames=stream.frames,
                 dropped=stream.dropped,
                 behind=not frozen and arrivals > 4 and len(turns) < 0.5 * min(arrivals, seconds / _PACE),
@@ -269,25 +292,18 @@ class LiveReader:
         started = time.monotonic()
         reader = self.reader
         try:
-            found = [
-                Shown(reading, reading.probability, _weights(reader, reading), reader)
-                for reading in reader.read_all(waiting.frame, at_least=0.0)
-                if reading.text
-            ]
+            voters = reader, waiting.frame.shape
+            if voters != stream.voters:  # another model, or another camera
+                stream.voters, stream.follower = voters, Follower()
+            agreed = stream.follower.follow(waiting.frame, reader, self.settings.threshold)
+            shown = tuple(
+                Shown(one.reading, one.probability, _weights(reader, one.reading), reader) for one in agreed
+            )
         except Exception as error:  # whatever it is, the next frame may be read
             self._fail(stream, error)
             return
         with self._lock:
             stream.turns.append(_Took.since(started))
-            voters = reader, waiting.frame.shape
-            if voters != stream.voters:  # another model, or another camera
-                stream.voters = voters
-                stream.tracks = []
-                stream.voted.clear()
-            stream.voted.append(waiting.arrived)
-            stream.tracks, shown = agree(
-                stream.tracks, found, waiting.arrived, stream.voted, self.settings.threshold
-            )
             stream.agreed = _Agreed(waiting.arrived, shown)
             if stream is self._stream:
                 self._remember(shown)
@@ -296,7 +312,7 @@ class LiveReader:
         now = time.monotonic()
         for one in shown:
             text = one.reading.text
-            for place, known in enumerate(self._last):
+            for place, known in reversed(list(enumerate(self._last))):
                 if known.text == text and now - known.last < _STALE:
                     highest = max(known.probability, one.probability)
                     self._last[place] = Remembered(text, highest, known.first, now)
@@ -341,9 +357,7 @@ class _Stream:
     """Which `agreed.arrived` was last sent back."""
     voters: tuple[Reader, tuple[int, ...]] | None = None
     """The model and the frame's shape whose readings vote together."""
-    tracks: list[Track] = field(default_factory=list)
-    voted: deque[float] = field(default_factory=lambda: deque(maxlen=64))
-    """When the frames came that have voted."""
+    follower: Follower = field(default_factory=Follower)
     arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=256))
     turns: deque[_Took] = field(default_factory=lambda: deque(maxlen=256))
     """What the model took."""
