@@ -64,9 +64,7 @@ class Live(Benchmark):
             claims = frames = 0
             for number in range(self.clips // 2):
                 said = _said(Held(writers, 10 * self.seed + number, what), reader)
-                claims += sum(
-                    text not in before for before, texts in pairwise([[], *said]) for text in texts
-                )
+                claims += sum(text not in before for before, texts in pairwise([[], *said]) for text in texts)
                 frames += len(said)
             yield value(f"false readings, {name}", claims / (frames / RATE / 60), "a minute")
 
@@ -82,7 +80,12 @@ class Held:
     """A clip of a room: a sheet comes, is held by an unsteady hand, and goes; the same seed gives the same clip."""
 
     def __init__(
-        self, writers: Writers, seed: int, holds: Literal["number", "other", "nothing"], *, at_once: bool = False
+        self,
+        writers: Writers,
+        seed: int,
+        holds: Literal["number", "other", "nothing"],
+        *,
+        at_once: bool = False,
     ) -> None:
         self._random = random = np.random.default_rng(seed)
         room = background((WIDTH, HEIGHT), writers, [], random)
@@ -143,7 +146,11 @@ class Held:
         middle = WIDTH / 2 + self._place[0] + x, HEIGHT / 2 + self._place[1] + y + out * HEIGHT
         matrix[:, 2] += np.subtract(middle, (width / 2, height / 2))
         paper = cv2.warpAffine(
-            self.sheet.picture, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            self.sheet.picture,
+            matrix,
+            (WIDTH, HEIGHT),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
         )
         corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], float) @ matrix[:, :2].T
         corners += matrix[:, 2]
@@ -172,11 +179,14 @@ def _sheet_with_a_number(writers: Writers, random: np.random.Generator, text: st
     scale = min(random.uniform(_TALL, 150) / TALL, 0.85 * width / columns, 0.8 * height / rows)
     ink = cv2.resize(line.ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     rows, columns = ink.shape
-    left, top = random.integers((0, 0), (width - columns + 1, height - rows + 1)).tolist()
+    margin = min(rows // 4, (width - columns) // 2, (height - rows) // 2)
+    left, top = random.integers(
+        (margin,) * 2, (width - columns - margin + 1, height - rows - margin + 1)
+    ).tolist()
     part = sheet.picture[top : top + rows, left : left + columns]
     part += ink / 255 * (paper * random.uniform(0.1, 0.5) - part)
     corners = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], float)
-    sheet.numbers.append((text, corners + (left, top)))
+    sheet.numbers.append((text, np.add(corners, (left, top))))
     return sheet
 
 

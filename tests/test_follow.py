@@ -51,9 +51,7 @@ class Unsure(Reader):
         return found
 
 
-def texts(
-    reader: Reader, frames: Sequence[np.ndarray], at_least: float = LEAST_SURE
-) -> list[list[str]]:
+def texts(reader: Reader, frames: Sequence[np.ndarray], at_least: float = LEAST_SURE) -> list[list[str]]:
     follower = Follower()
     return [[one.reading.text for one in follower.follow(each, reader, at_least)] for each in frames]
 

@@ -270,4 +270,3 @@ def test_nothing_grows_with_the_number_of_frames(live: LiveReader) -> None:
     stream = live._stream
     kept = (stream.arrivals, stream.turns, stream.delays)
     assert live.statistics().frames == 700 and all(len(queue) <= 256 for queue in kept)
-

@@ -133,10 +133,10 @@ def on_paper(gray: np.ndarray, place: Place) -> bool:
         ((left + right) / 2, (top + bottom) / 2), float(np.degrees(place.angle)), 32 / tall
     )
     reach = wide / 2 / tall * 32
-    half = int(reach + 22)
+    half = int(reach + 15)
     turn[:, 2] += half - (left + right) / 2, 16 - (top + bottom) / 2
     seen = cv2.warpAffine(gray, turn, (2 * half, 32), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
-    sides = seen[:, : 16], seen[:, -16:]
+    sides = seen[:, :11], seen[:, -11:]
     levels = [float(np.median(side)) for side in sides]
     ink = seen[4:-4, half - max(int(reach), 1) : half + max(int(reach), 1)].astype(np.float32)
     contrast = float(np.percentile(np.abs(ink - np.mean(levels)), 90))
@@ -152,5 +152,3 @@ def overlap(first: Box, second: Box) -> float:
         return 0.0
     smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
     return wide * tall / max(smaller, 1e-9)
-
-

@@ -14,7 +14,7 @@ or, as JSON, in the environment variable NUMBERS_ICE_SERVERS: [{"urls": "stun:st
 import json
 import os
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import aioice.ice
 import av
@@ -28,8 +28,18 @@ from pages.common import assets
 
 ICE_SERVERS: Final = "NUMBERS_ICE_SERVERS"
 
+Facing = Literal["user", "environment", "left", "right", ""]
+"""What a browser calls the way a camera looks: "user" is the front one."""
+
 _WANTED: Final[dict[str, Any]] = {
-    "video": {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 24, "max": 30}},
+    "video": {
+        "width": {"ideal": 1280},
+        "height": {"ideal": 720},
+        "frameRate": {"ideal": 24, "max": 30},
+        "facingMode": {
+            "ideal": "environment"
+        },  # what is written lies behind a phone; other machines have one camera
+    },
     "audio": False,
 }
 _VIDEO: Final[dict[str, Any]] = {
@@ -99,14 +109,20 @@ def ice_servers() -> list[dict[str, Any]]:
     return [dict(server) for server in servers]
 
 
-def say_what_is_missing() -> None:
-    """In the browser, as soon as it is so: no secure page, no camera, no permission, and what to do about it."""
-    st.components.v2.component(
+def watch() -> Facing:
+    """Look after the camera in the browser; which way it looks, as far as that is known. Changes rerun the fragment around this.
+
+    No secure page, no camera, no permission: it says so at once, and what to do about it. A connection that is lost is
+    started again.
+    """
+    result = st.components.v2.component(
         "camera_advice",
         html='<p role="alert" hidden></p>',
         css=assets.text("camera_advice.css"),
         js=assets.text("camera_advice.js"),
-    )(key="camera-advice")
+    )(key="camera-advice", default={"facing": ""}, on_facing_change=lambda: None)
+    facing: Facing = result.facing or ""
+    return facing
 
 
 def _be_patient() -> None:

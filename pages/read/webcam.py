@@ -20,11 +20,56 @@ def visitors_reader(reader: Reader) -> LiveReader:
     return live
 
 
+def numbers(live: LiveReader, playing: bool) -> None:
+    """The numbers under the video."""
+    if not playing:
+        return
+    now = live.statistics()
+    live_panel.show_said(now)
+    state = st.session_state
+    live_panel.tell_of_new_numbers(
+        now, sound=state.get("webcam-sound", False), vibration=state.get("webcam-vibration", False)
+    )
+
+
+def figures(live: LiveReader, playing: bool) -> None:
+    """Beside the video: what the model saw, how fast it goes, the last numbers; before the start, how to begin."""
+    now = live.statistics()
+    with st.container(key="webcam-panel"):
+        if playing:
+            live_panel.show_live(live.settings.method, now)
+        else:
+            layout.empty_state(
+                "Hold a number up to the camera",
+                "Write it large, with a thick pen, on plain paper. Press **Start** and allow the camera. "
+                "Nothing is recorded, and no frame leaves the machine that runs this app.",
+                key="webcam",
+                icon=":material/videocam:",
+            )
+        if now.last:
+            live_panel.show_last(now)
+            st.download_button(
+                "Numbers (CSV)",
+                live.table,
+                "numbers.csv",
+                "text/csv",
+                icon=":material/download:",
+                key="webcam-csv",
+                on_click="ignore",
+            )
+
+
 # Fragments: what changes in them reruns them alone, and the stream is left in peace.
 @st.fragment
 def controls(live: LiveReader, playing: bool) -> None:
     """What acts on the running video."""
     default = LiveSettings()
+    facing = camera.watch()
+    if facing != st.session_state.get(
+        "webcam-facing", ""
+    ):  # another camera; the visitor may switch afterwards
+        st.session_state["webcam-facing"] = facing
+        st.session_state["webcam-mirror"] = facing == "user"
     with st.container(horizontal=True, vertical_alignment="center"):
         frozen = live.frozen
         if st.button(
@@ -64,6 +109,15 @@ def controls(live: LiveReader, playing: bool) -> None:
             help="You see a mirror; the model does not.",
             persist_state="session",
         )
+        st.toggle(
+            "Sound", key="webcam-sound", help="A short tone with each new number.", persist_state="session"
+        )
+        st.toggle(
+            "Vibration",
+            key="webcam-vibration",
+            help="Where the device can, with each new number.",
+            persist_state="session",
+        )
     method = st.segmented_control(
         "Attention",
         list(LIVE_METHODS),
@@ -99,17 +153,6 @@ def controls(live: LiveReader, playing: bool) -> None:
     )
 
 
-def say_how_to_start() -> None:
-    """Before the first frame."""
-    layout.empty_state(
-        "Hold a number up to the camera",
-        "Write it large, with a thick pen, on plain paper. Press **Start** and allow the camera. "
-        "Nothing is recorded, and no frame leaves the machine that runs this app.",
-        key="webcam",
-        icon=":material/videocam:",
-    )
-
-
 layout.header(sitemap.WEBCAM)
 kind = readers.choose_kind(key="webcam-kind")
 reader = readers.reader_or_advice(kind)
@@ -124,24 +167,10 @@ with video:
         playing = camera.camera(live.show, live.close, key="webcam")
     except ValueError as error:
         layout.empty_state("The camera cannot be reached", str(error), key="ice", icon=":material/lan:")
-    camera.say_what_is_missing()
+    st.fragment(numbers, run_every=0.4 if playing else None)(live, playing)
     controls(live, playing)
-
-
-@st.fragment(run_every=0.5 if playing else None)
-def panel() -> None:
-    """Follows the video without rerunning the page."""
-    now = live.statistics()
-    with st.container(key="webcam-panel"):
-        if playing:
-            live_panel.show_live(live.settings.method, now)
-        else:
-            say_how_to_start()
-            live_panel.show_last(now)
-
-
 with beside:
-    panel()
+    st.fragment(figures, run_every=0.8 if playing else None)(live, playing)
 
 with st.expander("It does not start?", icon=":material/help:"):
     st.markdown(
@@ -158,5 +187,8 @@ with st.expander("It does not start?", icon=":material/help:"):
         language="toml",
     )
     st.markdown(
-        "- **The video stopped by itself**: the machine was too busy to answer for a while. Press Start again."
+        "- **The video stopped by itself**: the machine was too busy to answer for a while. It is started again by itself; "
+        "where that fails five times, press Start.\n"
+        "- **A lone digit is not read**: move it a little. A room is full of rings and edges that look like one, but they "
+        "stand still."
     )

@@ -16,7 +16,15 @@ from tests.browser.fake_camera import write_clip
 from tests.browser.hands import assert_all_is_well, settle
 from tests.conftest import ROOT
 
-SCENES = [("407", 3.0), ("52", 3.0), ("", 3.0)]
+SCENES = [("407", 4.0), ("52", 4.0), ("", 4.0)]
+# Connections that the browser has opened, and a way to lose one.
+CONNECTIONS = """
+const Peer = window.RTCPeerConnection;
+window.connections = [];
+window.RTCPeerConnection = class extends Peer {
+  constructor(...all) { super(...all); window.connections.push(this); }
+};
+"""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +62,7 @@ def streamer(page: Page) -> FrameLocator:
 
 def enter(page: Page, server: Server) -> Page:
     """The webcam page, by way of the home page: a fresh server takes the first direct link for a page it does not know."""
+    page.add_init_script(CONNECTIONS)
     page.goto(server.url)
     settle(page)
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Webcam").click()
@@ -83,27 +92,25 @@ def number(page: Page, name: str) -> float:
 
 
 def reads(page: Page, text: str) -> None:
-    """Wait until the panel shows this reading."""
+    """Wait until the page shows this number."""
     said = page.get_by_role("status", name=re.compile(rf"^read as {text}, "))
-    again = streamer(page).get_by_role("button", name="Start")
+    soon(page, said.is_visible, f"{text} is not read", PATIENCE / 1000)
 
-    def seen() -> bool:
-        if again.is_visible():
-            start(
-                page
-            )  # where nobody answers it for some seconds, on a starved machine, the browser gives up
-        return said.is_visible()
 
-    soon(page, seen, f"{text} is not read", PATIENCE / 1000)
+def connections(page: Page) -> int:
+    """How often the browser has connected since the page was opened."""
+    return int(streamer(page).locator("body").evaluate("window.connections.length"))
 
 
 def coloured(page: Page) -> int:
     """Pixels of the video that came back which are violet, as the first position is; nothing in the clip is."""
     return int(
         streamer(page)
-        .locator("video")
+        .locator("body")
         .evaluate(
-            """video => {
+            """body => {
+                const video = body.querySelector('video');
+                if (!video) return 0;
                 const canvas = document.createElement('canvas');
                 canvas.width = video.videoWidth; canvas.height = video.videoHeight;
                 if (!canvas.width) return 0;
@@ -159,18 +166,27 @@ def test_the_reading_follows_the_camera_and_is_drawn_into_the_video(
     soon(page, lambda: coloured(page) > 100, "nothing is drawn on the video")
     settle(page)
     page.screenshot(path=screenshots / "webcam_playing.png", full_page=True)
-    before = len(runs)
-    frames = number(page, "frames")
-    reads(page, "52")
-    expect(page.get_by_text("no number here")).to_be_visible()
-    reads(page, "407")
-    assert number(page, "frames") > frames + 10
+    # On a starved machine a connection may be lost, and another takes its place with a few runs of the page: look again then.
+    for _ in range(5):
+        before, connected, frames = len(runs), connections(page), number(page, "frames")
+        reads(page, "52")
+        expect(page.get_by_text("no number here")).to_be_visible()
+        reads(page, "407")
+        followed, reruns = number(page, "frames") - frames, len(runs) - before
+        if connections(page) == connected:
+            break
+    else:
+        pytest.fail("no connection lasted for one round of the clip")
+    assert followed > 10 and reruns == 0, "following the video reran the page"
     expect(page.locator(".live-last li b")).to_contain_text(["407", "52", "407"])
-    assert len(runs) == before, "following the video reran the page"
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Numbers (CSV)").click()
+    assert ",52," in saved.value.path().read_text()
     # The controls act at once, without a run of the page.
+    before, connected = len(runs), connections(page)
     page.get_by_text("Overlay", exact=True).click()
     soon(page, lambda: coloured(page) == 0, "the overlay stayed")
-    assert len(runs) == before
+    assert len(runs) == before or connections(page) > connected
     assert_all_is_well(page)
     stop(page)
 
@@ -198,6 +214,47 @@ def test_leaving_the_page_ends_the_stream_and_coming_back_works(open_tab: OpenTa
     expect(page.locator(".st-key-empty-webcam")).to_be_visible()
     start(page)
     reads(page, "407")
+    stop(page)
+
+
+def test_a_lost_connection_is_told_of_and_started_again(open_tab: OpenTab, server: Server) -> None:
+    page = enter(open_tab("about:blank"), server)
+    start(page)
+    reads(page, "407")
+    streamer(page).locator("body").evaluate(
+        """() => {
+            const lost = window.connections.at(-1);
+            lost.close();
+            lost.dispatchEvent(new Event('connectionstatechange'));
+        }"""
+    )
+    expect(page.get_by_role("alert").filter(has_text="Connection lost, starting again")).to_be_visible()
+    reads(page, "52")
+    expect(page.get_by_role("alert").filter(has_text="Connection lost")).to_be_hidden()
+    assert connections(page) == 2
+    stop(page)
+    page.wait_for_timeout(3000)
+    expect(streamer(page).get_by_role("button", name="Start")).to_be_visible()  # stopped by hand it stays
+
+
+def test_the_numbers_stand_between_the_video_and_the_controls_on_a_phone(
+    open_tab: OpenTab, server: Server, screenshots: Path
+) -> None:
+    page = enter(open_tab("about:blank", width=400, height=850), server)
+    start(page)
+    reads(page, "407")
+    said, video = (
+        page.locator(".live-said").bounding_box(),
+        page.locator('iframe[title*="webrtc_streamer"]').bounding_box(),
+    )
+    controls = page.get_by_role("button", name="Freeze").bounding_box()
+    assert said is not None and video is not None and controls is not None
+    assert video["y"] + video["height"] <= said["y"] and said["y"] + said["height"] <= controls["y"]
+    assert (
+        float(page.locator(".live-said b").first.evaluate("b => parseFloat(getComputedStyle(b).fontSize)"))
+        > 44
+    )
+    page.screenshot(path=screenshots / "webcam_phone.png")
     stop(page)
 
 
@@ -244,5 +301,6 @@ def test_without_a_camera_or_permission_the_page_says_what_to_do(
         page = enter(other.new_page(), server)
         streamer(page).get_by_role("button", name="Start").click()
         expect(page.get_by_role("alert").filter(has_text=advice)).to_be_visible()
+        expect(streamer(page).get_by_text(re.compile("Error|denied|not found"))).to_be_hidden()
     finally:
         other.close()

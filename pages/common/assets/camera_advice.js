@@ -1,26 +1,95 @@
-// Streamlit's own notes would need a rerun to appear; the browser knows at once.
-export default function ({ parentElement }) {
+// What only the browser knows of the camera: whether there is one, whether it was refused, which way it looks, and
+// whether the connection was lost; then it is started again. Streamlit's own notes would need a rerun to appear.
+const TRIES = 5;
+
+export default function ({ parentElement, setStateValue }) {
   const note = parentElement.querySelector('p');
-  const say = words => { note.textContent = words; note.hidden = !words; };
   const media = navigator.mediaDevices;
+  let missing = '';  // what is wrong with the camera
+  let lost = '';  // what is wrong with the connection
+  const tell = () => { const words = missing || lost; note.textContent = words; note.hidden = !words; };
   if (!window.isSecureContext || !media) {
-    say('Browsers give a camera only to pages served over HTTPS or from your own machine. Open this app at ' +
-        'http://localhost, or have it served over HTTPS.');
+    missing = 'Browsers give a camera only to pages served over HTTPS or from your own machine. Open this app at ' +
+              'http://localhost, or have it served over HTTPS.';
+    tell();
     return;
   }
+
   let permission;
   const look = async () => {
     try {
       const cameras = (await media.enumerateDevices()).filter(device => device.kind === 'videoinput');
       permission ??= await navigator.permissions.query({ name: 'camera' }).catch(() => ({ state: 'prompt' }));
       permission.onchange = look;
-      if (!cameras.length) say('No camera was found. Plug one in, and close other programs that use it.');
-      else if (permission.state === 'denied')
-        say('The camera was refused. Allow it with the camera or lock sign beside the address, then press Start.');
-      else say('');
-    } catch { say(''); }
+      missing = !cameras.length ? 'No camera was found. Plug one in, and close other programs that use it.'
+        : permission.state === 'denied'
+          ? 'The camera was refused. Allow it with the camera or lock sign beside the address, then press Start.'
+          : '';
+    } catch { missing = ''; }
+    tell();
   };
   look();
   media.addEventListener('devicechange', look);
-  return () => { media.removeEventListener('devicechange', look); if (permission) permission.onchange = null; };
+
+  // The player is a frame of this page's own origin.
+  let wanted = false, played = false, tries = 0, again = 0;
+  const player = () => document.querySelector('iframe[title*="webrtc_streamer"]')?.contentDocument;
+  const button = words => [...(player()?.querySelectorAll('button') ?? [])].find(each => each.textContent.trim() === words);
+  const prepare = inside => {
+    if (!inside?.head || inside.prepared) return;
+    inside.prepared = true;
+    const style = inside.createElement('style');
+    style.textContent = '.MuiAlert-root { display: none; }';  // the browser's raw errors: what to do stands here
+    inside.head.append(style);
+    // "disconnected" means that nothing has been heard for some seconds, and mostly passes; the player would give up at once.
+    const peer = inside.defaultView.RTCPeerConnection?.prototype;
+    if (peer) {
+      const listen = peer.addEventListener;
+      peer.addEventListener = function (kind, heard, ...more) {
+        const patient = event => { if (this.connectionState !== 'disconnected') heard.call(this, event); };
+        return listen.call(this, kind, kind === 'connectionstatechange' ? patient : heard, ...more);
+      };
+    }
+    const theirs = inside.defaultView.navigator.mediaDevices;
+    const ask = theirs?.getUserMedia?.bind(theirs);
+    if (!ask) return;
+    theirs.getUserMedia = async constraints => {
+      try {
+        const stream = await ask(constraints);
+        setStateValue('facing', stream.getVideoTracks()[0]?.getSettings().facingMode ?? '');
+        return stream;
+      } catch (error) {
+        wanted = false;
+        lost = error.name === 'NotAllowedError' || error.name === 'NotFoundError' ? ''
+          : 'The camera cannot be opened. Close other programs that use it, then press Start.';
+        await look();
+        throw error;
+      }
+    };
+    inside.addEventListener('click', event => {
+      const pressed = event.target.closest?.('button')?.textContent.trim();
+      if (pressed === 'Start') { wanted = true; if (event.isTrusted) { played = false; tries = 0; lost = ''; tell(); } }
+      if (pressed === 'Stop') { wanted = false; lost = ''; tell(); }
+    }, true);
+  };
+  const watch = setInterval(() => {
+    const inside = player();
+    prepare(inside);
+    if (inside?.querySelector('video')?.videoWidth && button('Stop')) {
+      if (lost || !played) { lost = ''; tell(); }
+      played = true; tries = 0;
+    } else if (wanted && played && Date.now() > again && button('Start') && !button('Start').disabled) {
+      tries += 1;
+      again = Date.now() + 3000 * tries;
+      lost = tries > TRIES ? 'Connection lost. Press Start to try again.' : 'Connection lost, starting again …';
+      tell();
+      if (tries > TRIES) wanted = false;
+      else button('Start').click();
+    }
+  }, 500);
+  return () => {
+    clearInterval(watch);
+    media.removeEventListener('devicechange', look);
+    if (permission) permission.onchange = null;
+  };
 }
