@@ -142,9 +142,9 @@ class Held:
         assert self.sheet is not None
         width, height = self.sheet.size
         x, y, roll, grown = self._hand[number]
-        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), self._roll + roll, 1 + grown)
+        matrix: np.ndarray = cv2.getRotationMatrix2D((width / 2, height / 2), self._roll + roll, 1 + grown)
         middle = WIDTH / 2 + self._place[0] + x, HEIGHT / 2 + self._place[1] + y + out * HEIGHT
-        matrix[:, 2] += np.subtract(middle, (width / 2, height / 2))
+        matrix[:, 2] += np.array(middle) - (width / 2, height / 2)
         paper = cv2.warpAffine(
             self.sheet.picture,
             matrix,

@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.model.checkpoint import BUNDLED, CheckpointError, load_checkpoint
 from core.reading import PictureError, Reader, Reading
-from core.reading.reader import _needed
+from core.reading.reader import needed
 from tests.drawings import Drawing, draw, overlap
 
 DRAWING = draw("407")
@@ -261,8 +261,8 @@ def test_of_several_numbers_in_each_of_many_pictures_every_one_is_read(number_re
 
 
 def test_a_reading_of_nothing_but_ones_must_be_ten_times_surer() -> None:
-    assert _needed("1", 0.5) == _needed("11", 0.5) == 0.95
-    assert _needed("17", 0.5) == 0.5 and _needed("1", 1.0) == 1.0
+    assert needed("1", 0.5) == needed("11", 0.5) == 0.95
+    assert needed("17", 0.5) == 0.5 and needed("1", 1.0) == 1.0
 
 
 def test_what_the_model_is_less_sure_of_is_not_claimed(number_reader: Reader) -> None:

@@ -92,10 +92,14 @@ class Follower:
         outline = Place((wider[0], wider[1], wider[2], wider[3]), place.angle).outline
         cv2.fillConvexPoly(about, (scale * outline).round().astype(np.int32), 255)
         points = cv2.goodFeaturesToTrack(before, _POINTS, 0.02, 3, mask=about)
-        if points is None or len(points) < _FEWEST:
+        if np.size(points) < 2 * _FEWEST:  # OpenCV gives None for none at all
             return None
-        there, found, _ = cv2.calcOpticalFlowPyrLK(before, small, points, None, winSize=(15, 15), maxLevel=2)
-        back, also, _ = cv2.calcOpticalFlowPyrLK(small, before, there, None, winSize=(15, 15), maxLevel=2)
+        there, found, _ = cv2.calcOpticalFlowPyrLK(
+            before, small, points, points.copy(), winSize=(15, 15), maxLevel=2
+        )
+        back, also, _ = cv2.calcOpticalFlowPyrLK(
+            small, before, there, points.copy(), winSize=(15, 15), maxLevel=2
+        )
         exact = np.abs(back - points).max(axis=(1, 2)) < _BACK
         kept = exact & (found[:, 0] > 0) & (also[:, 0] > 0)
         if kept.sum() < max(_FEWEST, len(points) // 2):
@@ -134,7 +138,7 @@ def on_paper(gray: np.ndarray, place: Place) -> bool:
     )
     reach = wide / 2 / tall * 32
     half = int(reach + 15)
-    turn[:, 2] += half - (left + right) / 2, 16 - (top + bottom) / 2
+    turn[:, 2] += np.array([half - (left + right) / 2, 16 - (top + bottom) / 2])
     seen = cv2.warpAffine(gray, turn, (2 * half, 32), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
     sides = seen[:, :11], seen[:, -11:]
     levels = [float(np.median(side)) for side in sides]
