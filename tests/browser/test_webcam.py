@@ -241,7 +241,9 @@ def test_the_numbers_stand_between_the_video_and_the_controls_on_a_phone(
     open_tab: OpenTab, server: Server, screenshots: Path
 ) -> None:
     page = enter(open_tab("about:blank"), server)
-    page.set_viewport_size({"width": 400, "height": 850})  # the way here is by the sidebar, which a phone hides
+    page.set_viewport_size(
+        {"width": 400, "height": 850}
+    )  # the way here is by the sidebar, which a phone hides
     start(page)
     reads(page, "407")
     said, video = (
