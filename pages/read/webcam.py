@@ -48,15 +48,6 @@ def figures(live: LiveReader, playing: bool) -> None:
             )
         if now.last:
             live_panel.show_last(now)
-            st.download_button(
-                "Numbers (CSV)",
-                live.table,
-                "numbers.csv",
-                "text/csv",
-                icon=":material/download:",
-                key="webcam-csv",
-                on_click="ignore",
-            )
 
 
 # Fragments: what changes in them reruns them alone, and the stream is left in peace.
@@ -98,6 +89,17 @@ def controls(live: LiveReader, playing: bool) -> None:
             icon=":material/download:",
             key="webcam-json",
             disabled=not playing,
+            on_click="ignore",
+        )
+        # Not beside the list: what is drawn anew twice a second takes its download away again.
+        st.download_button(
+            "Numbers (CSV)",
+            live.table,
+            "numbers.csv",
+            "text/csv",
+            icon=":material/download:",
+            key="webcam-csv",
+            help="All numbers that were agreed on, each with its time.",
             on_click="ignore",
         )
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
