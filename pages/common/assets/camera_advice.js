@@ -6,8 +6,11 @@ export default function ({ parentElement, setStateValue }) {
   const note = parentElement.querySelector('p');
   const media = navigator.mediaDevices;
   let missing = '';  // what is wrong with the camera
-  let lost = '';  // what is wrong with the connection
-  const tell = () => { const words = missing || lost; note.textContent = words; note.hidden = !words; };
+  // The player is a frame of this page's own origin. What is known of its connection is kept there: Streamlit calls this
+  // function again whenever the page runs, and the player lives on.
+  const player = () => document.querySelector('iframe[title*="webrtc_streamer"]')?.contentDocument;
+  const fresh = () => ({ wanted: false, played: false, tries: 0, again: 0, lost: '', facing: '', refused: false });
+  const tell = () => { const words = missing || player()?.connection?.lost || ''; note.textContent = words; note.hidden = !words; };
   if (!window.isSecureContext || !media) {
     missing = 'Browsers give a camera only to pages served over HTTPS or from your own machine. Open this app at ' +
               'http://localhost, or have it served over HTTPS.';
@@ -31,13 +34,10 @@ export default function ({ parentElement, setStateValue }) {
   look();
   media.addEventListener('devicechange', look);
 
-  // The player is a frame of this page's own origin.
-  let wanted = false, played = false, tries = 0, again = 0;
-  const player = () => document.querySelector('iframe[title*="webrtc_streamer"]')?.contentDocument;
   const button = words => [...(player()?.querySelectorAll('button') ?? [])].find(each => each.textContent.trim() === words);
   const prepare = inside => {
-    if (!inside?.head || inside.prepared) return;
-    inside.prepared = true;
+    if (!inside.head || inside.connection) return;
+    const connection = inside.connection = fresh();
     const style = inside.createElement('style');
     style.textContent = '.MuiAlert-root { display: none; }';  // the browser's raw errors: what to do stands here
     inside.head.append(style);
@@ -56,36 +56,40 @@ export default function ({ parentElement, setStateValue }) {
     theirs.getUserMedia = async constraints => {
       try {
         const stream = await ask(constraints);
-        setStateValue('facing', stream.getVideoTracks()[0]?.getSettings().facingMode ?? '');
+        connection.facing = stream.getVideoTracks()[0]?.getSettings().facingMode ?? '';
         return stream;
       } catch (error) {
-        wanted = false;
-        lost = error.name === 'NotAllowedError' || error.name === 'NotFoundError' ? ''
+        connection.wanted = false;
+        connection.refused = true;
+        connection.lost = error.name === 'NotAllowedError' || error.name === 'NotFoundError' ? ''
           : 'The camera cannot be opened. Close other programs that use it, then press Start.';
-        await look();
         throw error;
       }
     };
     inside.addEventListener('click', event => {
       const pressed = event.target.closest?.('button')?.textContent.trim();
-      if (pressed === 'Start') { wanted = true; if (event.isTrusted) { played = false; tries = 0; lost = ''; tell(); } }
-      if (pressed === 'Stop') { wanted = false; lost = ''; tell(); }
+      if (pressed === 'Start' && event.isTrusted) Object.assign(connection, fresh(), { wanted: true, facing: connection.facing });
+      if (pressed === 'Stop') Object.assign(connection, { wanted: false, lost: '' });
     }, true);
   };
+  let facing;
   const watch = setInterval(() => {
     const inside = player();
-    prepare(inside);
-    if (inside?.querySelector('video')?.videoWidth && button('Stop')) {
-      if (lost || !played) { lost = ''; tell(); }
-      played = true; tries = 0;
-    } else if (wanted && played && Date.now() > again && button('Start') && !button('Start').disabled) {
-      tries += 1;
-      again = Date.now() + 3000 * tries;
-      lost = tries > TRIES ? 'Connection lost. Press Start to try again.' : 'Connection lost, starting again …';
-      tell();
-      if (tries > TRIES) wanted = false;
-      else button('Start').click();
+    if (inside) prepare(inside);
+    const connection = inside?.connection;
+    if (!connection) return;
+    if (inside.querySelector('video')?.videoWidth && button('Stop')) {
+      Object.assign(connection, { played: true, tries: 0, lost: '' });
+    } else if (connection.wanted && connection.played && Date.now() > connection.again && button('Start')?.disabled === false) {
+      connection.tries += 1;
+      connection.again = Date.now() + 3000 * connection.tries;
+      connection.wanted = connection.tries <= TRIES;
+      connection.lost = connection.wanted ? 'Connection lost, starting again …' : 'Connection lost. Press Start to try again.';
+      if (connection.wanted) button('Start').click();
     }
+    if (connection.facing && connection.facing !== facing) setStateValue('facing', facing = connection.facing);
+    if (connection.refused) { connection.refused = false; look(); }
+    tell();
   }, 500);
   return () => {
     clearInterval(watch);
