@@ -102,7 +102,7 @@ def test_numbers_of_a_photo_are_marked_explained_corrected_and_taken_along(
     page.screenshot(path=screenshots / f"photo_empty_{scheme}_{width}.png")
     bring(page, file(FIRST.gray, "sheet.png"))
     expect(marked(page)).to_have_attribute("alt", "The photo; marked on it: 407")
-    expect(page.get_by_text(re.compile("8 Attention"))).to_be_visible()
+    expect(page.get_by_text(re.compile("7 Attention"))).to_be_visible()
     assert has_colour(page, position_rgb(0))
     settle(page)
     overwrite(page, 0, "401")
