@@ -12,7 +12,7 @@ from pages.read import number_table, probability_bars
 _HALVES: Final = [1.15, 1]
 _STEPS: Final = {
     "Photo": "around one number",
-    "Gray": "colour tells nothing here",
+    "Gray": "brightness, or colour where brightness is equal",
     "Heat map": "where the finder sees the middle of a number",
     "Boxes": "where it stands, and each digit",
     "Strip": "upright, centred, ink on nothing",
