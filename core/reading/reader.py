@@ -107,11 +107,16 @@ class Reader:
             places = places_of_the_number(gray, self.finder)
             spots += [self._spot(number, gray, place, started) for place in places]
             nothing.append(self._nothing(gray.shape[::-1], started))
-        best: dict[int, Reading] = {}
-        for spot, reading in zip(spots, self._read(spots, with_attention), strict=True):
-            known = best.get(spot.picture_index)
-            if known is None or _worth(reading) > _worth(known):
-                best[spot.picture_index] = reading
+        chosen: dict[int, tuple[_Spot, Reading]] = {}
+        for spot, reading in zip(spots, self._read(spots, with_attention=False), strict=True):
+            known = chosen.get(spot.picture_index)
+            if known is None or _worth(reading) > _worth(known[1]):
+                chosen[spot.picture_index] = spot, reading
+        best = {number: reading for number, (_, reading) in chosen.items()}
+        if with_attention:
+            # Alone, not beside the other cut, so that asking again of the same strip gives the same bits.
+            again = self._read([spot for spot, _ in chosen.values()], with_attention=True)
+            best = dict(zip(chosen, again, strict=True))
         return [best.get(number, none) for number, none in enumerate(nothing)]
 
     def read_all(
