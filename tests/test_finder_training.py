@@ -35,7 +35,9 @@ def fresh() -> Finder:
 
 
 def test_it_learns_where_the_bars_are(shelf: Shelf, tmp_path: Path) -> None:
-    records = list(fit_finder(fresh(), [shelf], steps=40, batch=2, seed=0, state=tmp_path / "state.pt"))
+    records = list(
+        fit_finder(fresh(), [shelf], steps=40, batch=2, seed=0, state=tmp_path / "state.safetensors")
+    )
     assert [record.step for record in records] == list(range(1, 41))
     first, last = (
         np.mean([record.dice + record.band for record in part]) for part in (records[:5], records[-5:])
@@ -45,12 +47,12 @@ def test_it_learns_where_the_bars_are(shelf: Shelf, tmp_path: Path) -> None:
 
 def test_a_stopped_training_goes_on_to_the_same_weights(shelf: Shelf, tmp_path: Path) -> None:
     whole, parted = fresh(), fresh()
-    list(fit_finder(whole, [shelf], steps=6, batch=2, seed=0, state=tmp_path / "whole.pt"))
-    stopped = fit_finder(parted, [shelf], steps=6, batch=2, seed=0, state=tmp_path / "parted.pt")
+    list(fit_finder(whole, [shelf], steps=6, batch=2, seed=0, state=tmp_path / "whole.safetensors"))
+    stopped = fit_finder(parted, [shelf], steps=6, batch=2, seed=0, state=tmp_path / "parted.safetensors")
     list(islice(stopped, 3))
     stopped.close()
     again = Finder()
-    list(fit_finder(again, [shelf], steps=6, batch=2, seed=0, state=tmp_path / "parted.pt"))
+    list(fit_finder(again, [shelf], steps=6, batch=2, seed=0, state=tmp_path / "parted.safetensors"))
     for one, other in zip(whole.state_dict().values(), again.state_dict().values(), strict=True):
         torch.testing.assert_close(one, other, atol=0, rtol=0)
 

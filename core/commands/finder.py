@@ -15,6 +15,7 @@ from core.data.scenes.store import Shelf
 from core.model.finder import Finder as Model
 from core.model.finder import save_finder
 from core.training.finder import fit_finder
+from core.training.lab import STATE
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Finder:
         model = Model()
         shelves = [Shelf(folder) for folder in self.scenes]
         training = fit_finder(
-            model, shelves, steps=self.steps, batch=self.batch, seed=self.seed, state=self.out / "state.pt"
+            model, shelves, steps=self.steps, batch=self.batch, seed=self.seed, state=self.out / STATE
         )
         with tqdm(total=self.steps, unit="step", dynamic_ncols=True) as bar:
             for record in training:

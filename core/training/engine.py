@@ -35,6 +35,7 @@ from core.model.device import autocast, chosen
 from core.model.output import Output
 from core.training.lab import STATE
 from core.training.metrics import fit_calibration, joined, read_canvases, read_digits, score
+from core.training.optimizer_state import optimizer_tensors, restore_optimizers
 from core.training.watch import Watched, watch
 
 BEST = "best.safetensors"
@@ -345,9 +346,7 @@ def _save_state(
 ) -> None:
     """Weights and what the optimisers remember, as tensors; settings, data and how far it came, as the header."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    for number, optimizer in enumerate(optimizers):
-        for index, memory in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{number}.{index}.{name}": value for name, value in memory.items()}
+    tensors |= optimizer_tensors(optimizers)
     write_tensors(path, tensors, {**header, "progress": json.dumps(asdict(progress))})
 
 
@@ -379,11 +378,5 @@ def _load_state(
     model.load_state_dict(
         {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
     )
-    for number, optimizer in enumerate(optimizers):
-        memory: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith(f"optimizer.{number}."):
-                _, _, index, slot = name.split(".")
-                memory.setdefault(int(index), {})[slot] = tensor
-        optimizer.load_state_dict({"state": memory, "param_groups": optimizer.state_dict()["param_groups"]})
+    restore_optimizers(optimizers, tensors)
     return progress

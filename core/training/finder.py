@@ -15,12 +15,15 @@ from torch.nn import functional
 
 from core.data.scenes.store import Shelf
 from core.data.scenes.targets import CELL, unpacked
+from core.model.checkpoint import read_tensors, write_tensors
 from core.model.finder import Finder
+from core.training.optimizer_state import optimizer_tensors, restore_optimizers
 
 _HARD, _FEWEST = 3, 2000  # negatives that count for each positive, and at least so many in a batch
 _WARM_UP = 100
 _WINDOW = (192, 224)  # pixels: what of a scene is learned from at once; most of it is far from any number
 _AT_NUMBER = 0.75  # of the windows show a part of one, if there is any
+_SAVE_EVERY = 500  # steps, so that a killed training loses a minute
 _AVERAGED = 0.998  # of the weights so far stay in the mean at each step
 _MUON, _ADAM, _DECAY = 0.02, 3e-3, 0.01
 
@@ -88,6 +91,8 @@ def fit_finder(
             model.zero_grad()
             _follow(mean, model, min(_AVERAGED, (step + 1) / (step + 50)))
             done = step + 1
+            if done % _SAVE_EVERY == 0:
+                _save_state(state, model, mean, optimizers, done)
             yield Step(done, *(part.item() for part in parts))
     finally:
         _save_state(state, model, mean, optimizers, done)
@@ -152,23 +157,16 @@ def _follow(mean: Finder, model: Finder, share: float) -> None:
 def _save_state(
     state: Path, model: Finder, mean: Finder, optimizers: list[torch.optim.Optimizer], step: int
 ) -> None:
-    kept = {
-        "model": model.state_dict(),
-        "mean": mean.state_dict(),
-        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-        "step": step,
-    }
-    scratch = state.with_name(f".{state.name}")
-    torch.save(kept, scratch)
-    scratch.replace(state)
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"mean.{name}": tensor for name, tensor in mean.state_dict().items()}
+    write_tensors(state, tensors | optimizer_tensors(optimizers), {"step": str(step)})
 
 
 def _load_state(state: Path, model: Finder, mean: Finder, optimizers: list[torch.optim.Optimizer]) -> int:
-    kept = torch.load(state, weights_only=True)
+    tensors, header = read_tensors(state)
     with torch.no_grad():  # copied, not replaced: Muon's matrices share the memory of the weights
         for of, name in ((model, "model"), (mean, "mean")):
             for key, value in of.state_dict().items():
-                value.copy_(kept[name][key])
-    for optimizer, its in zip(optimizers, kept["optimizers"], strict=True):
-        optimizer.load_state_dict(its)
-    return int(kept["step"])
+                value.copy_(tensors[f"{name}.{key}"])
+    restore_optimizers(optimizers, tensors)
+    return int(header["step"])
