@@ -9,7 +9,7 @@ export default function ({ parentElement, setStateValue }) {
   // The player is a frame of this page's own origin. What is known of its connection is kept there: Streamlit calls this
   // function again whenever the page runs, and the player lives on.
   const player = () => document.querySelector('iframe[title*="webrtc_streamer"]')?.contentDocument;
-  const fresh = () => ({ wanted: false, played: false, tries: 0, again: 0, lost: '', facing: '', refused: false });
+  const fresh = () => ({ played: false, stopped: false, tries: 0, again: 0, lost: '', facing: '', refused: false });
   const tell = () => { const words = missing || player()?.connection?.lost || ''; note.textContent = words; note.hidden = !words; };
   if (!window.isSecureContext || !media) {
     missing = 'Browsers give a camera only to pages served over HTTPS or from your own machine. Open this app at ' +
@@ -59,7 +59,7 @@ export default function ({ parentElement, setStateValue }) {
         connection.facing = stream.getVideoTracks()[0]?.getSettings().facingMode ?? '';
         return stream;
       } catch (error) {
-        connection.wanted = false;
+        connection.stopped = true;
         connection.refused = true;
         connection.lost = error.name === 'NotAllowedError' || error.name === 'NotFoundError' ? ''
           : 'The camera cannot be opened. Close other programs that use it, then press Start.';
@@ -68,8 +68,8 @@ export default function ({ parentElement, setStateValue }) {
     };
     inside.addEventListener('click', event => {
       const pressed = event.target.closest?.('button')?.textContent.trim();
-      if (pressed === 'Start' && event.isTrusted) Object.assign(connection, fresh(), { wanted: true, facing: connection.facing });
-      if (pressed === 'Stop') Object.assign(connection, { wanted: false, lost: '' });
+      if (pressed === 'Start' && event.isTrusted) Object.assign(connection, fresh(), { facing: connection.facing });
+      if (pressed === 'Stop') Object.assign(connection, { stopped: true, lost: '' });
     }, true);
   };
   let facing;
@@ -80,12 +80,12 @@ export default function ({ parentElement, setStateValue }) {
     if (!connection) return;
     if (inside.querySelector('video')?.videoWidth && button('Stop')) {
       Object.assign(connection, { played: true, tries: 0, lost: '' });
-    } else if (connection.wanted && connection.played && Date.now() > connection.again && button('Start')?.disabled === false) {
+    } else if (connection.played && !connection.stopped && Date.now() > connection.again && button('Start')?.disabled === false) {
       connection.tries += 1;
       connection.again = Date.now() + 3000 * connection.tries;
-      connection.wanted = connection.tries <= TRIES;
-      connection.lost = connection.wanted ? 'Connection lost, starting again …' : 'Connection lost. Press Start to try again.';
-      if (connection.wanted) button('Start').click();
+      connection.stopped = connection.tries > TRIES;
+      connection.lost = connection.stopped ? 'Connection lost. Press Start to try again.' : 'Connection lost, starting again …';
+      if (!connection.stopped) button('Start').click();
     }
     if (connection.facing && connection.facing !== facing) setStateValue('facing', facing = connection.facing);
     if (connection.refused) { connection.refused = false; look(); }
