@@ -6,7 +6,7 @@ from torch import Tensor
 
 from core.config import CanvasSettings
 from core.data.canvases.canvas import Canvases, make_canvases
-from core.data.canvases.effects import EFFECTS, draw_strengths, photograph, place_of
+from core.data.canvases.effects import EFFECTS, draw_strengths, on_paper, photograph, place_of
 from core.data.canvases.tiles import Tiles
 
 COUNT, HEIGHT, WIDTH = 24, 24, 64
@@ -30,7 +30,8 @@ def only(effect: str, strength: float) -> Tensor:
 
 
 def taken(ink: Tensor, strengths: Tensor, seed: int = 5) -> tuple[Tensor, Tensor]:
-    pictures, extents = photograph(ink, strengths, SPANS, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    pictures, extents = photograph(on_paper(ink, strengths, generator), strengths, SPANS, generator)
     return pictures[:, 0], extents
 
 

@@ -9,6 +9,7 @@ import torch
 
 from core.config import CanvasSettings, ModelSettings, TrainingSettings
 from core.data.canvases.canvas import make_canvases
+from core.data.canvases.effects import EFFECTS, place_of
 from core.data.canvases.tiles import Finds, Tiles
 from core.data.mnist import Mnist
 from core.data.scenes.scene import HEIGHT, WIDTH, Scene
@@ -74,6 +75,17 @@ def test_a_share_of_canvases_shows_finds_with_their_labels(marked: Tiles) -> Non
     assert (made.labels[shown] == torch.tensor([4, 7, 0, 0, 0])).all() and (made.boxes[shown] == 0).all()
     plain = CANVAS.model_copy(update={"found_share": 0.0})
     assert not (make_canvases(marked, plain, 100, 1).pictures == 0.123).any()
+
+
+def test_what_a_camera_does_befalls_finds_too_though_only_half_as_much(marked: Tiles) -> None:
+    strengths = torch.zeros(40, len(EFFECTS))
+    strengths[:, place_of("noise")] = 1.0
+    made = make_canvases(marked, CANVAS, 40, 1, strengths=strengths)
+    found = made.extents[:, 0] == 10
+    assert (made.strengths[found, place_of("noise")] == 0.5).all()
+    assert (made.strengths[~found, place_of("noise")] == 1.0).all()
+    assert (made.pictures[found].std(dim=(1, 2, 3)) > 0.005).all()
+    assert (made.extents[found] == torch.tensor([10.0, 90.0])).all()
 
 
 def test_where_no_boxes_are_known_only_the_reading_is_learned(marked: Tiles) -> None:

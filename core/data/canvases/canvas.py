@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.config import DIGITS, CanvasSettings
 from core.data.canvases.draws import evenly, rand, randint, randn
-from core.data.canvases.effects import draw_strengths, photograph, place_of, stretching
+from core.data.canvases.effects import draw_strengths, on_paper, photograph, place_of, stretching
 from core.data.canvases.marks import build_walls, print_boxes, write_marks
 from core.data.canvases.tiles import SIDE, Tiles
 from core.vocab import Vocabulary
@@ -23,6 +23,7 @@ _BORDER = 1  # pixels between the outermost ink and the canvas's edge
 _OVERLAP = 0.4  # of the narrower of two neighbours, at most
 _BENDS = (7, 5)  # places across and down a tile's frame that are moved when its strokes are bent
 _MARKS = ".,-"  # what the effect of that name writes around digits
+_PHOTOGRAPHED = 0.5  # of an effect's strength befalls what a camera has taken already
 _VISIBLE = 0.25  # ink at least this strong counts for a digit's box
 
 
@@ -156,24 +157,31 @@ def make_canvases(
         labels[whole] = _cut_or_padded(tiles.hands.number_labels[some], longest)
         lengths[whole] = tiles.hands.number_lengths[some]
         boxes[whole] = 0
-    pictures, extents = photograph(ink, strengths, shown.float(), generator)
+    pictures = on_paper(ink, strengths, generator)
+    cut: list[tuple[Tensor, Tensor]] = []
     if tiles.hands is not None and settings.rows_share and wide and len(tiles.hands.rows.lengths):
         in_cells = rand(generator, count) < settings.rows_share
         rows_shown = tiles.hands.rows
         fitting = (rows_shown.lengths <= longest).nonzero()[:, 0]
         some = fitting[randint(generator, 0, len(fitting), int(in_cells.sum()))]
-        pictures[in_cells, 0] = _resized(rows_shown.pictures[some], height, width)
-        extents[in_cells] = rows_shown.extents[some] * (width / rows_shown.pictures.shape[2])
+        pictures[in_cells] = _resized(rows_shown.pictures[some], height, width)
+        strengths[in_cells] *= _PHOTOGRAPHED
+        cut.append((in_cells, rows_shown.extents[some] * (width / rows_shown.pictures.shape[2])))
         labels[in_cells] = _cut_or_padded(rows_shown.labels[some], longest)
         lengths[in_cells] = rows_shown.lengths[some]
         boxes[in_cells] = 0
     if tiles.finds is not None and settings.found_share:
         found = rand(generator, count) < settings.found_share
         some = tiles.finds.draw(int(found.sum()), generator)
-        pictures[found, 0], extents[found] = tiles.finds.pictures[some], tiles.finds.extents[some]
+        pictures[found] = tiles.finds.pictures[some]
+        strengths[found] *= _PHOTOGRAPHED
+        cut.append((found, tiles.finds.extents[some]))
         labels[found] = F.pad(tiles.finds.labels[some], (0, longest - tiles.finds.labels.shape[1]))
         lengths[found] = tiles.finds.lengths[some]
         boxes[found] = 0
+    pictures, extents = photograph(pictures, strengths, shown.float(), generator)
+    for which, own in cut:
+        extents[which] = own
     return Canvases(pictures, extents, labels, lengths, boxes, strengths, Vocabulary(settings.symbols))
 
 

@@ -43,20 +43,26 @@ def draw_strengths(count: int, difficulty: float, generator: torch.Generator) ->
     return on * severity * (0.3 + 0.7 * rand(generator, count, len(EFFECTS)))
 
 
+def on_paper(
+    ink: Float[Tensor, "b h w"], strengths: Float[Tensor, "b k"], generator: torch.Generator
+) -> Float[Tensor, "b h w"]:
+    """Gray pictures, 0 to 1, of ink, 0 to 1, with what else is on the paper."""
+    return 1 - _changed(ink, "ink", strengths, generator)
+
+
 def photograph(
-    ink: Float[Tensor, "b h w"],
+    papers: Float[Tensor, "b h w"],
     strengths: Float[Tensor, "b k"],
     spans: Float[Tensor, "b 2"],
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, "b 1 h w"], Float[Tensor, "b 2"]]:
-    """Gray pictures, 0 to 1, of ink, 0 to 1, and the columns of each that show something (`extents` of `strip`).
+    """What a camera makes of gray pictures, 0 to 1, and the columns of each that show something (`extents` of `strip`).
 
     `spans` holds the first and last column of each number's ink: the edge of a picture never cuts a digit.
     """
-    strength = {name: strengths[:, index] for index, name in enumerate(EFFECTS)}
-    picture = 1 - _changed(ink, "ink", strength, generator)
-    picture = _changed(picture, "picture", strength, generator)
-    return picture.clamp_(0, 1)[:, None], _extents(strength["edge"], spans, ink.shape[2], generator)
+    picture = _changed(papers, "picture", strengths, generator)
+    edge = strengths[:, place_of("edge")]
+    return picture.clamp_(0, 1)[:, None], _extents(edge, spans, papers.shape[2], generator)
 
 
 def place_of(effect: str) -> int:
@@ -65,9 +71,10 @@ def place_of(effect: str) -> int:
 
 
 def _changed(
-    picture: Float[Tensor, "b h w"], on: str, strength: dict[str, Tensor], generator: torch.Generator
+    picture: Float[Tensor, "b h w"], on: str, strengths: Float[Tensor, "b k"], generator: torch.Generator
 ) -> Float[Tensor, "b h w"]:
     """All effects on ink, or all on the picture, one after the other."""
+    strength = {name: strengths[:, index] for index, name in enumerate(EFFECTS)}
     names = [name for name, effect in EFFECTS.items() if effect.on == on and effect.change is not None]
     for change, together in groupby(names, key=lambda name: EFFECTS[name].change):
         assert change is not None
