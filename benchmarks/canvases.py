@@ -25,6 +25,7 @@ from core.data.mnist import Digits, Mnist, load_mnist
 from core.data.strip import strip
 from core.reading import limit_threads
 from core.training.engine import Step, fit
+from core.training.reading_task import ReadingTask
 from core.understanding.reports.latency import in_turns
 
 BATCH = 64
@@ -97,7 +98,7 @@ def _step_seconds(mnist: Mnist, precision: Literal["float32", "bfloat16"]) -> li
     short = run.model_copy(update={"training": run.training.model_copy(update=choices)})
     steps = []
     with TemporaryDirectory() as folder:
-        records = fit(short, mnist, Path(folder))
+        records = fit(ReadingTask(short, mnist), Path(folder))
         for record in records:
             assert isinstance(record, Step)
             steps.append(record.seconds)

@@ -21,6 +21,7 @@ from benchmarks.bench import Benchmark
 from core.config import PRESETS, CanvasSettings, ModelSettings, RunSettings, TrainingSettings
 from core.data.mnist import load_sample
 from core.training.engine import Epoch, Step, fit
+from core.training.reading_task import ReadingTask
 from core.training.store.recording import provenance, recorded
 from core.training.store.tracking import Metric, Status, Store
 from core.training.sweeps import figures, running, study
@@ -201,7 +202,7 @@ def _recording(seconds: float) -> Iterator[str]:
     small = PRESETS["number-small"]
     choices = {"steps_per_epoch": 50, "validation_canvases": 200}
     settings = small.model_copy(update={"training": small.training.model_copy(update=choices)})
-    mnist = load_sample()
+    task = ReadingTask(settings, load_sample())
     inside = 0.0
 
     def timed(records: Iterator[Step | Epoch]) -> Iterator[Step | Epoch]:
@@ -217,10 +218,10 @@ def _recording(seconds: float) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store = Store(f"sqlite:///{folder / 'store.db'}")
-        run = store.begin("benchmark", settings, provenance(settings, mnist))
+        run = store.begin("benchmark", settings, provenance(task))
         begun = time.perf_counter()
         steps = 0
-        with contextlib.closing(fit(settings, mnist, folder / "run")) as records:
+        with contextlib.closing(fit(task, folder / "run")) as records:
             for record, _ in recorded(timed(records), settings, folder / "run", store, run):
                 steps += isinstance(record, Step)
                 if time.perf_counter() - begun > seconds:

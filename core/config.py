@@ -210,6 +210,8 @@ class TrainingSettings(Settings):
     """Probability mass spread over the wrong answers in the target."""
     gradient_clip: float = Field(1.0, gt=0)
     """Largest norm of a step's gradient."""
+    average: float = Field(0.0, ge=0, lt=1)
+    """Share of itself that the mean of the weights keeps at each step; the mean is what is validated and kept. 0: the weights themselves are."""
     alignment_weight: float = Field(0.1, ge=0)
     """Weight of the loss that asks each digit's cross-attention to rest inside the digit's true box (number model)."""
     box_weight: float = Field(1.0, ge=0)

@@ -21,8 +21,9 @@ from core.model.checkpoint import Model, build
 from core.model.device import Device, autocast, chosen
 from core.reading import Reader
 from core.reading.explain import gradient_weights, patch_weights, rollout_weights
-from core.training.engine import Epoch, Step, fit, losses
+from core.training.engine import Epoch, Step, fit
 from core.training.metrics import read_canvases
+from core.training.reading_task import ReadingTask, losses
 from tests.drawings import draw
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -153,7 +154,7 @@ def test_a_training_learns_large_batches_on_its_device(
             device=device.type, epochs=1, steps_per_epoch=3, batch_size=1024, validation_canvases=20
         ),
     )
-    *steps, epoch = fit(run, sample, tmp_path)
+    *steps, epoch = fit(ReadingTask(run, sample), tmp_path)
     assert all(isinstance(step, Step) and np.isfinite(step.loss) for step in steps) and len(steps) == 3
     assert isinstance(epoch, Epoch) and isinstance(epoch.watched.attention, np.ndarray)
     reader = Reader.from_checkpoint(tmp_path / "best.safetensors", device=name_of(device))
@@ -204,7 +205,7 @@ def test_the_light_is_taken_off_in_full_precision(stock: Tiles, monkeypatch: pyt
         seen.append(torch.is_autocast_enabled("cpu"))
         return strip(pictures, extents)
 
-    monkeypatch.setattr("core.training.engine.strip", spying)
+    monkeypatch.setattr("core.training.reading_task.strip", spying)
     model = build(RunSettings(canvas=HARD, model=TINY))
     losses(model, make_canvases(stock, HARD, 4, 1), TrainingSettings(precision="bfloat16"))
     assert seen == [False]

@@ -21,14 +21,15 @@ from core.commands import evaluate as evaluate_command
 from core.commands.train import train
 from core.config import CanvasSettings, ModelSettings, RunSettings, TrainingSettings
 from core.data.canvases.canvas import make_canvases
-from core.data.canvases.tiles import Tiles, make_tiles
+from core.data.canvases.tiles import Tiles
 from core.data.mnist import Digits, Mnist
 from core.data.strip import strip
 from core.model.checkpoint import CheckpointError, build, load_checkpoint, read_tensors
-from core.training import engine
-from core.training.engine import BEST, Epoch, Step, TrainingDiverged, fit, losses
+from core.training import engine, reading_task
+from core.training.engine import BEST, Epoch, Step, TrainingDiverged, fit
 from core.training.lab import STATE
 from core.training.metrics import read_canvases
+from core.training.reading_task import ReadingTask, losses
 from core.training.store.recording import LOG
 from core.vocab import Vocabulary
 
@@ -84,7 +85,7 @@ def assert_same_bits(one: Path, other: Path) -> None:
 @pytest.fixture(scope="module")
 def uninterrupted(sample: Mnist, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Step | Epoch]]:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    return folder, list(fit(RUN, sample, folder))
+    return folder, list(fit(ReadingTask(RUN, sample), folder))
 
 
 def test_a_training_yields_every_step_and_after_each_round_its_validation(
@@ -131,7 +132,7 @@ def test_a_worse_round_never_replaces_a_better_one(
         return replace(epoch, scores=epoch.scores | {"score": score}, is_best=score > arguments[-1].best)
 
     monkeypatch.setattr(engine, "_validate", scripted)
-    epochs = [record for record in fit(RUN, sample, tmp_path) if isinstance(record, Epoch)]
+    epochs = [record for record in fit(ReadingTask(RUN, sample), tmp_path) if isinstance(record, Epoch)]
     assert [epoch.is_best for epoch in epochs] == [True, True, False]
     assert load_checkpoint(tmp_path / BEST).about["epoch"] == 2
 
@@ -141,7 +142,7 @@ def test_the_same_settings_train_to_the_same_bits(
 ) -> None:
     folder, records = uninterrupted
     torch.rand(3)  # whatever else happened in this process
-    again = list(fit(RUN, sample, tmp_path))
+    again = list(fit(ReadingTask(RUN, sample), tmp_path))
     assert losses_of(again) == losses_of(records) and scores_of(again) == scores_of(records)
     assert_same_bits(folder, tmp_path)
 
@@ -150,17 +151,17 @@ def test_another_seed_means_other_weights_and_other_canvases(
     sample: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labels: list[Tensor] = []
-    real = engine.losses
+    real = reading_task.losses
 
     def watched(model: Any, batch: Any, choices: TrainingSettings) -> Any:
         labels.append(batch.labels)
         return real(model, batch, choices)
 
-    monkeypatch.setattr(engine, "losses", watched)
+    monkeypatch.setattr(reading_task, "losses", watched)
     first = {}
     for seed in (0, 1):
         run = changed(RUN, training={"seed": seed, "batch_size": 16})
-        records = fit(run, sample, tmp_path / str(seed))
+        records = fit(ReadingTask(run, sample), tmp_path / str(seed))
         first[seed] = next(records), next(records)
         records.close()
     assert first[0][0] != first[1][0]
@@ -173,11 +174,11 @@ def test_a_training_closed_after_any_record_resumes_to_the_same_bits(
     records_before: int, uninterrupted: tuple[Path, list[Step | Epoch]], sample: Mnist, tmp_path: Path
 ) -> None:
     folder, records = uninterrupted
-    first = fit(RUN, sample, tmp_path)
+    first = fit(ReadingTask(RUN, sample), tmp_path)
     before = [next(first) for _ in range(records_before)]
     first.close()
     assert progress_of(tmp_path)["step"] == before[-1].step
-    after = list(fit(RUN, sample, tmp_path, resume=True))
+    after = list(fit(ReadingTask(RUN, sample), tmp_path, resume=True))
     assert losses_of(before + after) == losses_of(records)
     assert scores_of(before + after) == scores_of(records)
     assert_same_bits(folder, tmp_path)
@@ -187,13 +188,13 @@ def test_a_training_in_bfloat16_learns_other_bits_and_resumes_to_the_same_ones(
     uninterrupted: tuple[Path, list[Step | Epoch]], sample: Mnist, tmp_path: Path
 ) -> None:
     run = changed(RUN, training={"precision": "bfloat16"})
-    whole = list(fit(run, sample, tmp_path / "whole"))
+    whole = list(fit(ReadingTask(run, sample), tmp_path / "whole"))
     assert losses_of(whole) != losses_of(uninterrupted[1])
     assert losses_of(whole) == pytest.approx(losses_of(uninterrupted[1]), rel=0.05)
-    first = fit(run, sample, tmp_path / "parts")
+    first = fit(ReadingTask(run, sample), tmp_path / "parts")
     before = [next(first) for _ in range(5)]
     first.close()
-    after = list(fit(run, sample, tmp_path / "parts", resume=True))
+    after = list(fit(ReadingTask(run, sample), tmp_path / "parts", resume=True))
     assert losses_of(before + after) == losses_of(whole)
     assert_same_bits(tmp_path / "whole", tmp_path / "parts")
 
@@ -221,13 +222,13 @@ def test_a_training_that_dies_within_a_step_resumes_from_the_last_whole_one(
     with monkeypatch.context() as patch:
         patch.setattr(torch.optim.Muon, "step", die)
         with pytest.raises(SystemExit):
-            list(fit(RUN, sample, tmp_path))
+            list(fit(ReadingTask(RUN, sample), tmp_path))
     if step < RUN.training.save_every:
         assert not (tmp_path / STATE).exists()
-        after = list(fit(RUN, sample, tmp_path))
+        after = list(fit(ReadingTask(RUN, sample), tmp_path))
     else:
         assert progress_of(tmp_path)["step"] == step // 2 * 2
-        after = list(fit(RUN, sample, tmp_path, resume=True))
+        after = list(fit(ReadingTask(RUN, sample), tmp_path, resume=True))
     assert losses_of(after) == losses_of(records)[-len(losses_of(after)) :]
     assert_same_bits(folder, tmp_path)
 
@@ -249,8 +250,8 @@ def test_a_training_that_dies_within_a_validation_repeats_it(
     with monkeypatch.context() as patch:
         patch.setattr(engine, "_validate", die)
         with pytest.raises(SystemExit):
-            list(fit(run, sample, tmp_path))
-    after = list(fit(run, sample, tmp_path, resume=True))
+            list(fit(ReadingTask(run, sample), tmp_path))
+    after = list(fit(ReadingTask(run, sample), tmp_path, resume=True))
     assert isinstance(after[0], Epoch) and after[0].step == ROUND
     assert scores_of(after) == scores_of(records)
     assert torch.equal(
@@ -262,7 +263,7 @@ def test_a_training_that_dies_within_a_validation_repeats_it(
 def test_a_finished_training_has_nothing_left_to_resume(
     uninterrupted: tuple[Path, list[Step | Epoch]], sample: Mnist
 ) -> None:
-    assert list(fit(RUN, sample, uninterrupted[0], resume=True)) == []
+    assert list(fit(ReadingTask(RUN, sample), uninterrupted[0], resume=True)) == []
 
 
 def test_a_training_can_start_from_the_weights_of_a_checkpoint(
@@ -270,7 +271,7 @@ def test_a_training_can_start_from_the_weights_of_a_checkpoint(
 ) -> None:
     start = load_checkpoint(uninterrupted[0] / BEST)
     still = changed(RUN, training={"learning_rate": 1e-12, "muon_learning_rate": 1e-12, "epochs": 1})
-    list(fit(still, sample, tmp_path, start=start))
+    list(fit(ReadingTask(still, sample, start=start), tmp_path))
     for name, weights in load_checkpoint(tmp_path / BEST).model.named_parameters():
         assert torch.allclose(weights, start.model.get_parameter(name), atol=1e-6), name
 
@@ -280,12 +281,12 @@ def test_starting_from_another_kind_of_model_is_refused(
 ) -> None:
     start = load_checkpoint(uninterrupted[0] / BEST)
     with pytest.raises(CheckpointError, match="does not fit these settings; train with the same model"):
-        list(fit(changed(RUN, model={"heads": 4}), sample, tmp_path, start=start))
+        list(fit(ReadingTask(changed(RUN, model={"heads": 4}), sample, start=start), tmp_path))
 
 
 def test_there_must_be_something_to_resume(sample: Mnist, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=STATE):
-        next(fit(RUN, sample, tmp_path, resume=True))
+        next(fit(ReadingTask(RUN, sample), tmp_path, resume=True))
 
 
 def test_a_folder_that_holds_a_training_is_not_overwritten(
@@ -293,7 +294,7 @@ def test_a_folder_that_holds_a_training_is_not_overwritten(
 ) -> None:
     before = (uninterrupted[0] / STATE).read_bytes()
     with pytest.raises(CheckpointError, match="already holds a training; pass --resume"):
-        next(fit(RUN, sample, uninterrupted[0]))
+        next(fit(ReadingTask(RUN, sample), uninterrupted[0]))
     assert (uninterrupted[0] / STATE).read_bytes() == before
 
 
@@ -302,7 +303,7 @@ def test_resuming_with_other_settings_is_refused_and_says_which(
 ) -> None:
     other = changed(RUN, training={"batch_size": 8}, canvas={"difficulty": 0.5})
     with pytest.raises(CheckpointError) as caught:
-        next(fit(other, sample, uninterrupted[0], resume=True))
+        next(fit(ReadingTask(other, sample), uninterrupted[0], resume=True))
     message = str(caught.value)
     assert "training.batch_size was 4, is 8" in message and "canvas.difficulty was 1.0, is 0.5" in message
     assert "training.epochs" not in message
@@ -312,7 +313,7 @@ def test_resuming_on_other_digits_is_refused(
     uninterrupted: tuple[Path, list[Step | Epoch]], sample: Mnist
 ) -> None:
     with pytest.raises(CheckpointError, match="other digits"):
-        next(fit(RUN, replace(sample, checksum="0" * 64), uninterrupted[0], resume=True))
+        next(fit(ReadingTask(RUN, replace(sample, checksum="0" * 64)), uninterrupted[0], resume=True))
 
 
 def test_a_checkpoint_is_not_taken_for_a_training(
@@ -320,7 +321,7 @@ def test_a_checkpoint_is_not_taken_for_a_training(
 ) -> None:
     (tmp_path / STATE).write_bytes((uninterrupted[0] / BEST).read_bytes())
     with pytest.raises(CheckpointError, match="holds no training of ours"):
-        next(fit(RUN, sample, tmp_path, resume=True))
+        next(fit(ReadingTask(RUN, sample), tmp_path, resume=True))
 
 
 def tell_apart(sample: Mnist) -> Mnist:
@@ -338,7 +339,7 @@ def test_learning_validating_and_testing_each_use_their_own_digits(
     sample: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used: dict[str, set[str]] = {"learned": set(), "validated": set(), "tested": set()}
-    real_losses, real_read = engine.losses, read_canvases
+    real_losses, real_read = reading_task.losses, read_canvases
 
     def learn(model: Any, batch: Any, choices: TrainingSettings) -> Any:
         present = torch.arange(batch.labels.shape[1]) < batch.lengths[:, None]
@@ -353,11 +354,11 @@ def test_learning_validating_and_testing_each_use_their_own_digits(
 
         return read
 
-    monkeypatch.setattr(engine, "losses", learn)
-    monkeypatch.setattr(engine, "read_canvases", reading("validated"))
+    monkeypatch.setattr(reading_task, "losses", learn)
+    monkeypatch.setattr(reading_task, "read_canvases", reading("validated"))
     monkeypatch.setattr(evaluate_command, "read_canvases", reading("tested"))
     mnist = tell_apart(sample)
-    list(fit(changed(RUN, training={"epochs": 1}), mnist, tmp_path))
+    list(fit(ReadingTask(changed(RUN, training={"epochs": 1}), mnist), tmp_path))
     evaluate_command.evaluate(load_checkpoint(tmp_path / BEST), mnist, 20)
     assert used == {"learned": {"1"}, "validated": {"2"}, "tested": {"3"}}
 
@@ -372,8 +373,8 @@ def test_validation_is_half_clean_and_half_as_hard_as_training(
         asked.append((canvas.difficulty, count, seed))
         return real(model, tiles, canvas, count, seed)
 
-    monkeypatch.setattr(engine, "read_canvases", read)
-    list(fit(changed(RUN, training={"epochs": 2}, canvas={"difficulty": 0.7}), sample, tmp_path))
+    monkeypatch.setattr(reading_task, "read_canvases", read)
+    list(fit(ReadingTask(changed(RUN, training={"epochs": 2}, canvas={"difficulty": 0.7}), sample), tmp_path))
     assert [difficulty for difficulty, _, _ in asked] == [0.0, 0.7] * 2
     assert {count for _, count, _ in asked} == {10} and len({seed for _, _, seed in asked}) == 1
 
@@ -385,15 +386,15 @@ def test_the_loss_falls(sample: Mnist, tmp_path: Path) -> None:
         model={"dropout": 0.0, "dim": 32},
         training={"epochs": 1, "steps_per_epoch": 30, "save_every": 1000},
     )
-    found = losses_of(list(fit(run, sample, tmp_path)))
+    found = losses_of(list(fit(ReadingTask(run, sample), tmp_path)))
     assert sum(found[-10:]) < 0.85 * sum(found[:10])
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])
-def test_each_optimizer_moves_every_weight_and_adamw_needs_no_muon(optimizer: str) -> None:
+def test_each_optimizer_moves_every_weight_and_adamw_needs_no_muon(optimizer: str, sample: Mnist) -> None:
     run = changed(RUN, training={"optimizer": optimizer, "weight_decay": 0.0})
     model = build(run)
-    optimizers = engine._optimizers(model, run.training)
+    optimizers, _ = engine._optimizers(ReadingTask(run, sample), model)
     held = [
         id(parameter) for each in optimizers for group in each.param_groups for parameter in group["params"]
     ]
@@ -406,7 +407,7 @@ def test_each_optimizer_moves_every_weight_and_adamw_needs_no_muon(optimizer: st
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])
 @pytest.mark.parametrize("kind", ["number", "digit"])
-def test_weights_decay_and_vectors_do_not(optimizer: str, kind: str) -> None:
+def test_weights_decay_and_vectors_do_not(optimizer: str, kind: str, sample: Mnist) -> None:
     """Norms and biases have no direction to prefer: drawn to 0, they would only be wrong."""
     run = changed(
         RUN,
@@ -415,7 +416,8 @@ def test_weights_decay_and_vectors_do_not(optimizer: str, kind: str) -> None:
         training={"optimizer": optimizer, "weight_decay": 0.3},
     )
     model = build(run)
-    groups = [group for one in engine._optimizers(model, run.training) for group in one.param_groups]
+    optimizers, _ = engine._optimizers(ReadingTask(run, sample), model)
+    groups = [group for one in optimizers for group in one.param_groups]
     decay = {id(weights): group["weight_decay"] for group in groups for weights in group["params"]}
     assert len(decay) == len(list(model.parameters()))
     for name, weights in model.named_parameters():
@@ -428,8 +430,8 @@ def test_no_batch_moves_the_model_further_than_the_clip_allows(sample: Mnist) ->
         run = changed(RUN, training={"gradient_clip": clip})
         torch.manual_seed(0)
         model = build(run).train()
-        optimizers = engine._optimizers(model, run.training)
-        engine._learn(model, optimizers, make_tiles(sample.split("train")), run, 0, 1.0)
+        task = ReadingTask(run, sample)
+        engine._learn(task, engine._Learner(task, model), 0, 1.0)
         gradients = [weights.grad.flatten() for weights in model.parameters() if weights.grad is not None]
         norms.append(float(torch.cat(gradients).norm()))
     assert norms[0] == pytest.approx(1e-3, rel=1e-3) and 1e-2 < norms[1] < 1e3
@@ -458,7 +460,7 @@ def test_a_digit_model_is_trained_and_validated_on_plain_digits_too(sample: Mnis
     run = changed(
         RUN, canvas={"max_digits": 1, "height": 32}, model={"kind": "digit"}, training={"epochs": 1}
     )
-    records = list(fit(run, few, tmp_path))
+    records = list(fit(ReadingTask(run, few), tmp_path))
     scores = scores_of(records)[0]
     assert scores["score"] == pytest.approx((scores["mnist"] + scores["camera"] / 10) / 1.1)
     assert load_checkpoint(tmp_path / BEST).settings == run
@@ -480,13 +482,13 @@ def test_warm_up_takes_at_most_a_tenth_of_a_short_training_and_decay_can_be_left
 
 def test_the_optimizers_follow_the_schedule(sample: Mnist, tmp_path: Path) -> None:
     run = changed(RUN, training={"epochs": 1, "steps_per_epoch": 4, "decay_share": 1.0})
-    rates = [record.rate for record in fit(run, sample, tmp_path) if isinstance(record, Step)]
+    rates = [record.rate for record in fit(ReadingTask(run, sample), tmp_path) if isinstance(record, Step)]
     assert rates == pytest.approx([1.0, 0.75, 0.5, 0.25])
 
 
 def test_a_patch_counts_as_covered_by_its_share_in_the_box() -> None:
     boxes = torch.tensor([[0.0, 0.0, 0.5, 1.0], [0.25, 0.5, 0.375, 1.0], [0.0, 0.0, 0.0625, 0.5]])
-    covered = engine.cover(boxes, (2, 4))  # patches are a quarter wide and half as high as the strip
+    covered = reading_task.cover(boxes, (2, 4))  # patches are a quarter wide and half as high as the strip
     assert covered.reshape(3, 2, 4).tolist() == [
         [[1, 1, 0, 0], [1, 1, 0, 0]],
         [[0, 0, 0, 0], [0, 0.5, 0, 0]],
@@ -587,7 +589,7 @@ def test_losses_do_not_depend_on_what_lies_behind_a_strings_end(tiles: Tiles) ->
 def test_the_state_survives_a_full_disk(
     sample: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    records = fit(RUN, sample, tmp_path)
+    records = fit(ReadingTask(RUN, sample), tmp_path)
     for _ in range(3):
         next(records)
     before = (tmp_path / STATE).read_bytes()
@@ -607,12 +609,12 @@ def test_a_loss_that_is_no_number_ends_the_training_and_says_what_to_lower(
 ) -> None:
     monkeypatch.setattr(engine, "_learn", lambda *_: (float("nan"), {}))
     with pytest.raises(TrainingDiverged, match=r"loss is nan at step 1; train with a lower learning_rate"):
-        list(fit(RUN, sample, tmp_path))
+        list(fit(ReadingTask(RUN, sample), tmp_path))
 
 
 def test_resuming_logs_what_is_done_again_once(sample: Mnist, tmp_path: Path) -> None:
     run = changed(RUN, training={"epochs": 2})
-    records = fit(run, sample, tmp_path)
+    records = fit(ReadingTask(run, sample), tmp_path)
     next(records)
     records.close()
     again = {
@@ -654,6 +656,6 @@ def test_a_killed_command_resumes_to_the_same_bits(root: Path, sample: Mnist, tm
     assert 0 < progress_of(killed)["step"] < run.training.steps
 
     assert command_line.main([*arguments, str(killed), "--resume"]) == 0
-    list(fit(run, sample, whole))
+    list(fit(ReadingTask(run, sample), whole))
     assert_same_bits(killed, whole)
     assert load_checkpoint(killed / BEST).settings == run

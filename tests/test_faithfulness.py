@@ -12,7 +12,7 @@ from core.data.mnist import Mnist
 from core.data.strip import strip
 from core.model.checkpoint import BUNDLED
 from core.reading import Reader
-from core.training.engine import at_difficulty
+from core.training.reading_task import at_difficulty
 from core.understanding.attention.faithfulness import (
     BASELINES,
     CLUTTER,

@@ -16,7 +16,7 @@ from core.data.scenes.scene import HEIGHT, WIDTH, Scene
 from core.model.number_transformer import NumberTransformer
 from core.reading.find.crops import _text_at, gather, load_finds, save_finds
 from core.reading.find.place import Place
-from core.training.engine import losses
+from core.training.reading_task import losses
 
 CANVAS = CanvasSettings(found_share=0.5, difficulty=0)
 

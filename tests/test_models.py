@@ -17,7 +17,7 @@ from core.model.checkpoint import build, parameter_count
 from core.model.digit_vit import DigitViT
 from core.model.encoder import Encoder
 from core.model.number_transformer import NumberTransformer
-from core.training.engine import losses
+from core.training.reading_task import losses
 from core.vocab import Vocabulary
 
 VOCABULARY = Vocabulary()

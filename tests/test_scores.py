@@ -8,6 +8,7 @@ import pytest
 from core.config import CanvasSettings, ModelSettings, RunSettings, TrainingSettings
 from core.data.mnist import Mnist
 from core.training.engine import Epoch, Step, fit
+from core.training.reading_task import ReadingTask
 from core.training.scores import SCORES, SHOWN_FIRST, VALIDATED, Kind, score_of
 from core.training.store.recording import _of_step
 
@@ -23,7 +24,7 @@ def test_an_epoch_has_the_scores_of_its_model_and_a_step_the_others(
             epochs=1, steps_per_epoch=1, batch_size=4, validation_canvases=10, warmup_steps=0
         ),
     )
-    step, epoch = fit(run, sample, tmp_path)
+    step, epoch = fit(ReadingTask(run, sample), tmp_path)
     assert isinstance(step, Step) and isinstance(epoch, Epoch)
     assert set(epoch.scores) == {name for name, score in VALIDATED.items() if kind in score.kinds}
     assert {metric.name for metric in _of_step(step, run)} == set(SCORES) - set(VALIDATED)

@@ -12,7 +12,7 @@ from core.data.strip import FAINTEST_INK, INK_SHARE, fit, strip
 from core.model.checkpoint import Checkpoint, build
 from core.model.finder import load_finder
 from core.reading import Reader, reader
-from core.training import engine, metrics
+from core.training import metrics, reading_task
 
 HEIGHT, WIDTH = 32, 96
 
@@ -178,7 +178,7 @@ def test_a_thin_line_in_a_large_picture_is_not_lost_between_the_samples() -> Non
 
 
 def test_training_validation_and_reading_pass_through_this_one_function() -> None:
-    assert {vars(user)["strip"] for user in (engine, metrics, reader)} == {strip}
+    assert {vars(user)["strip"] for user in (reading_task, metrics, reader)} == {strip}
 
 
 def test_a_reading_shows_the_strip_that_training_would_have_made() -> None:

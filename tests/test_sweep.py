@@ -17,8 +17,9 @@ from core import __main__ as command_line
 from core.config import PRESETS, CanvasSettings, ModelSettings, RunSettings, SettingsError, TrainingSettings
 from core.data.mnist import Mnist
 from core.model.checkpoint import load_checkpoint
-from core.training import engine
+from core.training import engine, reading_task
 from core.training.engine import Epoch, Step
+from core.training.reading_task import ReadingTask
 from core.training.store.tracking import Store
 from core.training.sweeps.figures import FIGURES, figure, front, grouped
 from core.training.sweeps.file import EXAMPLE, read_plan
@@ -72,11 +73,11 @@ def scored(monkeypatch: pytest.MonkeyPatch, score: Callable[[RunSettings], float
     """Real trainings, whose epochs are given this score."""
     real = engine.fit
 
-    def fit(settings: RunSettings, *rest: Any, **more: Any) -> Iterator[Step | Epoch]:
-        with contextlib.closing(real(settings, *rest, **more)) as records:
+    def fit(task: ReadingTask, *rest: Any, **more: Any) -> Iterator[Step | Epoch]:
+        with contextlib.closing(real(task, *rest, **more)) as records:
             for record in records:
                 if isinstance(record, Epoch):
-                    record.scores["score"] = score(settings)
+                    record.scores["score"] = score(task.settings)
                 yield record
 
     monkeypatch.setattr("core.training.sweeps.running.fit", fit)
@@ -205,7 +206,9 @@ def test_a_trial_is_the_same_training_as_outside_a_sweep(sample: Mnist, tmp_path
     trained(sweep, sample)
     last = trials(sweep)[-1]
     alone = TINY.model_copy(update={"model": TINY.model.model_copy(update={"heads": 4})})
-    epochs = [one for one in engine.fit(alone, sample, tmp_path / "run") if isinstance(one, Epoch)]
+    epochs = [
+        one for one in engine.fit(ReadingTask(alone, sample), tmp_path / "run") if isinstance(one, Epoch)
+    ]
     assert list(last.values.values()) == [one.scores["score"] for one in epochs]
 
 
@@ -256,13 +259,13 @@ def test_both_ways_to_give_up_run_on_real_trainings(kind: str, sample: Mnist) ->
 def test_a_trial_that_diverges_is_told_and_the_sweep_goes_on(
     sample: Mnist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = engine.losses
+    real = reading_task.losses
 
     def broken(model: Any, batch: Any, choices: TrainingSettings) -> Any:
         terms = real(model, batch, choices)
         return {name: term * float("nan") for name, term in terms.items()} if choices.seed == 1 else terms
 
-    monkeypatch.setattr(engine, "losses", broken)
+    monkeypatch.setattr(reading_task, "losses", broken)
     sweep = begin(file("training.seed: {values: [0, 1, 2]}"), "s", TINY)
     store = Store()
     trained(sweep, sample, store)

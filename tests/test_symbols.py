@@ -24,6 +24,7 @@ from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint, save_che
 from core.reading import Reader
 from core.training.engine import BEST, Epoch, Step, fit
 from core.training.metrics import read_canvases
+from core.training.reading_task import ReadingTask
 from tests.drawings import draw
 
 SYMBOLS = DIGITS + "-.A"
@@ -90,7 +91,7 @@ def test_marks_that_are_read_are_not_written_as_what_is_passed_over(stock: Tiles
 
 
 def test_a_model_of_more_symbols_is_trained_kept_loaded_and_reads_them(tmp_path: Path, sample: Mnist) -> None:
-    records = list(fit(RUN, sample, tmp_path))
+    records = list(fit(ReadingTask(RUN, sample), tmp_path))
     assert [type(record) for record in records] == [Step] * 3 + [Epoch]
     kept = load_checkpoint(tmp_path / BEST)
     assert kept.settings.canvas.symbols == SYMBOLS
@@ -104,7 +105,7 @@ def test_a_model_of_more_symbols_is_trained_kept_loaded_and_reads_them(tmp_path:
 
 
 def test_symbols_are_scored_like_digits(stock: Tiles, tmp_path: Path, sample: Mnist) -> None:
-    list(fit(RUN, sample, tmp_path))
+    list(fit(ReadingTask(RUN, sample), tmp_path))
     kept = load_checkpoint(tmp_path / BEST)
     readings = read_canvases(kept.model, stock, CANVAS, 40, 1)
     assert set("".join(readings.truths)) & set("-.A")

@@ -19,8 +19,8 @@ from core.data.canvases.tiles import make_tiles
 from core.data.mnist import Digits, Mnist
 from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint, parameter_count
 from core.reading import Reader
-from core.training.engine import at_difficulty
 from core.training.metrics import Scores, read_canvases, read_digits, score
+from core.training.reading_task import at_difficulty
 from core.understanding.attention.faithfulness import Faithfulness, measure
 from core.understanding.reports.report import HTML, JSON, write_report
 from core.understanding.reports.sentences import figures

@@ -15,15 +15,28 @@ from tqdm import tqdm
 
 from core.config import RunSettings
 from core.data.canvases.tiles import Finds
-from core.data.hands.folder import hands_folder
+from core.data.hands.folder import hands_folder, missing
 from core.data.mnist import Mnist
-from core.model.checkpoint import CheckpointError
+from core.model.checkpoint import Checkpoint, CheckpointError
 from core.reading.find.crops import SCENES, gather, load_finds, save_finds
+from core.training.reading_task import ReadingTask
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt(3)
 
 FINDS = "finds.npz"
 """In a run's folder: what the finder of numbers cut out of camera frames."""
+
+
+def task_of(settings: RunSettings, mnist: Mnist, folder: Path, start: Checkpoint | None) -> ReadingTask:
+    """What these settings teach, with all that has to be there before: finds are searched and kept in the training's folder."""
+    gaps = missing(hands_folder()) if settings.canvas.wants_hands else []
+    if gaps:
+        print(
+            f"of real hands only the typefaces are there: {hands_folder()} lacks {', '.join(gaps)}; "
+            "name their folder in NUMBERS_HANDS, or go on without them"
+        )
+    finds = finds_of(settings, mnist, folder) if settings.canvas.found_share else None
+    return ReadingTask(settings, mnist, finds, start)
 
 
 def finds_of(settings: RunSettings, mnist: Mnist, folder: Path) -> Finds:

@@ -12,13 +12,13 @@ from tyro.conf import arg
 
 from core.commands.arguments import OptionalPath, Switch, parse_with_settings
 from core.commands.data import mnist_or_sample
-from core.commands.learning import Stop, finds_of, keep_memory
+from core.commands.learning import Stop, keep_memory, task_of
 from core.config import RunSettings
-from core.data.hands.folder import hands_folder, missing
 from core.data.mnist import Mnist
 from core.files import write_text
-from core.model.checkpoint import Checkpoint, build, load_checkpoint, parameter_count
+from core.model.checkpoint import Checkpoint, load_checkpoint, parameter_count
 from core.training.engine import BEST, Epoch, Step, check_folder, fit
+from core.training.reading_task import ReadingTask
 from core.training.scores import SHOWN_FIRST, score_of
 from core.training.store.recording import SETTINGS, Outcome, keep, provenance, recorded
 from core.training.store.tracking import Store
@@ -76,17 +76,11 @@ def train(
     """Train with a progress bar. Ctrl-C saves at the next step and ends with the command that goes on."""
     keep_memory()
     check_folder(folder, resume=resume)
-    finds = finds_of(settings, mnist, folder) if settings.canvas.found_share else None
-    gaps = missing(hands_folder()) if settings.canvas.wants_hands else []
-    if gaps:
-        print(
-            f"of real hands only the typefaces are there: {hands_folder()} lacks {', '.join(gaps)}; "
-            "name their folder in NUMBERS_HANDS, or go on without them"
-        )
+    task = task_of(settings, mnist, folder, start)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / SETTINGS, settings.model_dump_json(indent=2))
-    run = _run(store, settings, mnist, folder, name, resume=resume) if store is not None else ""
-    size = parameter_count(build(settings))
+    run = _run(store, task, folder, name, resume=resume) if store is not None else ""
+    size = parameter_count(task.build())
     source = "the bundled SAMPLE of MNIST" if mnist.is_sample else "all of MNIST"
     print(
         f"{settings.model.kind} model, {size:,} parameters, {settings.training.steps:,} steps on {source}, into {folder}"
@@ -96,9 +90,7 @@ def train(
         # Closed here and not by the garbage collector, which would swallow a full disk.
         with (
             Stop() as stopping,
-            contextlib.closing(
-                fit(settings, mnist, folder, start=start, resume=resume, finds=finds)
-            ) as records,
+            contextlib.closing(fit(task, folder, resume=resume)) as records,
             tqdm(total=settings.training.steps, unit="step", dynamic_ncols=True, smoothing=0.02) as bar,
         ):
             clean = ""
@@ -124,14 +116,14 @@ def train(
     return 0
 
 
-def _run(store: Store, settings: RunSettings, mnist: Mnist, folder: Path, name: str, *, resume: bool) -> str:
+def _run(store: Store, task: ReadingTask, folder: Path, name: str, *, resume: bool) -> str:
     """The store's name for this training: a new one, or that of the training which goes on."""
     path = folder / RUN
     if resume and path.exists():
         run = path.read_text(encoding="utf-8").strip()
         store.go_on(run)
         return run
-    run = store.begin(name, settings, {**provenance(settings, mnist), "folder": str(folder.absolute())})
+    run = store.begin(name, task.settings, {**provenance(task), "folder": str(folder.absolute())})
     write_text(path, run)
     return run
 

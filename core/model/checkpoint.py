@@ -6,6 +6,7 @@ The settings and what is known of the training are JSON in the file's header, so
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,13 @@ def build(settings: RunSettings) -> Model:
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write the file whole or not at all. Raises `CheckpointError`; what was there before then survives."""
-    header = {"settings": checkpoint.settings.model_dump_json(), "about": json.dumps(checkpoint.about)}
-    write_tensors(path, checkpoint.model.state_dict(), header)
+    save_model(path, checkpoint.model, checkpoint.settings, checkpoint.about)
+
+
+def save_model(path: Path, model: torch.nn.Module, settings: RunSettings, about: Mapping[str, Any]) -> None:
+    """The same for a model that may be of any kind."""
+    header = {"settings": settings.model_dump_json(), "about": json.dumps(about)}
+    write_tensors(path, model.state_dict(), header)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

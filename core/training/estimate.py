@@ -14,7 +14,7 @@ from core.data.canvases.tiles import digit_tiles, on_device
 from core.data.mnist import Mnist
 from core.model.checkpoint import build, parameter_count
 from core.model.device import chosen
-from core.training.engine import losses
+from core.training.reading_task import losses
 
 _AT_REST = 830 * 2**20  # bytes of the process before its first step: PyTorch, all of MNIST, the tiles
 _FINDS = 420 * 2**20  # bytes of what was found in camera frames

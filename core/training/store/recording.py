@@ -16,13 +16,13 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from core.config import RunSettings
-from core.data.mnist import Mnist
 from core.files import write_text
-from core.model.checkpoint import build, parameter_count
+from core.model.checkpoint import parameter_count
 from core.process import machine
 from core.training.engine import BEST, Epoch, Step
 from core.training.scores import score_of
 from core.training.store.tracking import Metric, Store, StoreError
+from core.training.task import M, Task
 from core.training.watch import save_watched
 
 LOG = "log.jsonl"
@@ -109,14 +109,14 @@ def keep(store: Store, run: str, folder: Path, outcome: Outcome) -> None:
         _warn(error, folder)
 
 
-def provenance(settings: RunSettings, mnist: Mnist) -> dict[str, str]:
+def provenance(task: Task[M]) -> dict[str, str]:
     """What reproduces a run besides its settings: code, data, versions, machine, and how large the model is."""
     return {
-        "parameters": str(parameter_count(build(settings))),
+        "parameters": str(parameter_count(task.build())),
         "commit": _commit(),
-        "data": mnist.checksum,
-        "data_source": "sample" if mnist.is_sample else "MNIST",
-        "seed": str(settings.training.seed),
+        "data": str(task.source["data"]),
+        "data_source": "sample" if task.source["sample"] else "MNIST",
+        "seed": str(task.settings.training.seed),
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "numpy", "opencv-python-headless")},
         "machine": machine(),

@@ -19,10 +19,11 @@ from core.config import RunSettings, SettingsError
 from core.data.canvases.tiles import Finds
 from core.data.mnist import Mnist
 from core.files import write_text
-from core.model.checkpoint import CheckpointError, build, load_checkpoint, parameter_count
+from core.model.checkpoint import CheckpointError, load_checkpoint, parameter_count
 from core.process import identity
 from core.training.engine import BEST, Epoch, Step, TrainingDiverged, fit
 from core.training.lab import STATE
+from core.training.reading_task import ReadingTask
 from core.training.store.recording import SETTINGS, Outcome, keep, provenance, recorded
 from core.training.store.tracking import Store
 from core.training.sweeps.file import Parameter, Plan
@@ -82,7 +83,7 @@ def _run(
                 ) from error
             continue
         impossible = 0
-        yield from _train(study, trial, sweep, settings, mnist, store, search(settings))
+        yield from _train(study, trial, sweep, ReadingTask(settings, mnist, search(settings)), store)
 
 
 def _reached(study: optuna.Study, sweep: Sweep) -> bool:
@@ -98,21 +99,20 @@ def _train(
     study: optuna.Study,
     trial: optuna.Trial,
     sweep: Sweep,
-    settings: RunSettings,
-    mnist: Mnist,
+    task: ReadingTask,
     store: Store | None,
-    finds: Finds | None,
 ) -> Generator[tuple[Trial, Step | Epoch | None], None, None]:
     from optuna.trial import TrialState
 
+    settings = task.settings
     folder = sweep.folder / "trials" / trial.user_attrs.get("folder", f"{trial.number:04d}")
     folder.mkdir(parents=True, exist_ok=True)
     resume = (folder / STATE).exists()
     before: dict[str, float] = trial.user_attrs.get("values", {}) if resume else {}
     write_text(folder / SETTINGS, settings.model_dump_json(indent=2))
     trial.set_user_attr("folder", folder.name)
-    trial.set_user_attr("parameters", parameter_count(build(settings)))
-    name = _begin_run(trial, sweep, settings, mnist, folder, store) if store is not None else ""
+    trial.set_user_attr("parameters", parameter_count(task.build()))
+    name = _begin_run(trial, sweep, task, folder, store) if store is not None else ""
     for epoch, value in before.items():
         trial.report(value, int(epoch))
     now = trial_of(study, sweep, trial.number)
@@ -123,7 +123,7 @@ def _train(
     pruned, latency = False, 0.0
     try:
         with (
-            contextlib.closing(fit(settings, mnist, folder, resume=resume, finds=finds)) as records,
+            contextlib.closing(fit(task, folder, resume=resume)) as records,
             contextlib.closing(recorded(records, settings, folder, store, name)) as passed,
         ):
             for record, _ in passed:
@@ -159,16 +159,14 @@ def _train(
     yield trial_of(study, sweep, trial.number), None
 
 
-def _begin_run(
-    trial: optuna.Trial, sweep: Sweep, settings: RunSettings, mnist: Mnist, folder: Path, store: Store
-) -> str:
+def _begin_run(trial: optuna.Trial, sweep: Sweep, task: ReadingTask, folder: Path, store: Store) -> str:
     """The trial's name in the run store: a new one, or that of the trial which goes on."""
     name = str(trial.user_attrs.get("run", ""))
     if name:
         store.go_on(name)
     else:
-        about = {**provenance(settings, mnist), "folder": str(folder)}
-        name = store.begin(f"{sweep.name} {trial.number}", settings, about)
+        about = {**provenance(task), "folder": str(folder)}
+        name = store.begin(f"{sweep.name} {trial.number}", task.settings, about)
         trial.set_user_attr("run", name)
         store.tag(name, "sweep", sweep.name)
     store.tag(name, "trial", str(trial.number))

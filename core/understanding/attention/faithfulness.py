@@ -29,7 +29,7 @@ from core.model.output import Attentions, Output
 from core.reading import Reader, Reading
 from core.reading.explain import METHODS, Seen, patch_weights
 from core.reading.reading import spread
-from core.training.engine import at_difficulty, cover
+from core.training.reading_task import at_difficulty, cover
 
 CLUTTER = ("marks", "boxes", "rules", "texture", "smudge")
 """The effects that put ink on the paper which belongs to no digit."""

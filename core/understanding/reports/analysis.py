@@ -26,8 +26,8 @@ from core.data.mnist import Mnist
 from core.data.strip import strip
 from core.model.checkpoint import Checkpoint
 from core.reading.overlay import patches_picture
-from core.training.engine import at_difficulty
 from core.training.metrics import BINS, edit_distance, expected_calibration_error, read_strips
+from core.training.reading_task import at_difficulty
 from core.training.same_canvases import mix_ups
 
 Split = Literal["validation", "test"]
