@@ -260,6 +260,29 @@ def test_of_several_numbers_in_each_of_many_pictures_every_one_is_read(number_re
     assert first[1].box is not None and first[1].box[1] > 300
 
 
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_picture_taken_sideways_or_upside_down_is_read_where_its_number_stands(
+    quarters: int, number_reader: Reader
+) -> None:
+    sheet = draw("407", size=(240, 640), height=60, at=(60, 80), paper=230, ink=30).gray
+    (upright,) = number_reader.read_all(sheet)
+    turned = np.ascontiguousarray(np.rot90(sheet, quarters))
+    (reading,) = number_reader.read_all(turned)
+    assert reading.text == "407" and reading.box is not None and upright.box is not None
+    inked = np.argwhere(turned < 130)
+    (top, left), (bottom, right) = inked.min(0), inked.max(0)
+    assert overlap(reading.box, (left, top, right, bottom)) > 0.6
+
+
+def test_two_digits_do_not_tell_that_a_picture_is_turned(number_reader: Reader) -> None:
+    sheet = draw("74", size=(240, 640), height=60, at=(60, 80), paper=230, ink=30).gray
+    assert [reading.text for reading in number_reader.read_all(sheet)] == ["74"]
+    assert all(
+        "74" not in [reading.text for reading in number_reader.read_all(np.rot90(sheet, quarters).copy())]
+        for quarters in (1, 2, 3)
+    )
+
+
 def test_a_reading_of_nothing_but_ones_must_be_ten_times_surer() -> None:
     assert needed("1", 0.5) == needed("11", 0.5) == 0.95
     assert needed("17", 0.5) == 0.5 and needed("1", 1.0) == 1.0

@@ -23,11 +23,12 @@ from core.model.finder import Finder, load_finder
 from core.model.output import Attentions, Output
 from core.reading.files.picture import Picture, as_gray, as_rgb
 from core.reading.find.place import Box, Place, around
-from core.reading.find.search import find
+from core.reading.find.search import find, find_turned
 from core.reading.find.tight_crop import box_of_all_ink
 from core.reading.reading import Attention, DigitReading, Reading
 
 _INK = 0.3  # of full ink: what counts as a stroke's side
+_LONG, _SURE = 3, 0.97  # digits and probability of a number that tells how a picture is turned
 _TOGETHER = 32  # strips that go through the model at once; more gain nothing
 
 
@@ -124,6 +125,7 @@ class Reader:
     ) -> list[Reading]:
         """Every number in a frame or photo, each with its box in it, in reading order; none where there is none.
 
+        Of a picture that was taken sideways or upside down they are claimed where a long and sure number tells so.
         What the model is less sure of than `at_least` (a probability, 0 to 1) is not claimed; of nothing but 1s it must be
         surer. Raises `PictureError`.
         """
@@ -135,15 +137,43 @@ class Reader:
         """What `read_all` finds in each of several pictures; the strips go through the model together, in a third of the time."""
         spots: list[_Spot] = []
         found: list[list[Reading]] = []
+        grays: list[np.ndarray] = []
         for number, image in enumerate(images):
             started = time.perf_counter()
             gray = as_gray(as_rgb(image))
             spots += [self._spot(number, gray, place, started) for place in find(gray, self.finder)]
             found.append([])
+            grays.append(gray)
+        doubtful = [False] * len(grays)
         for spot, reading in zip(spots, self._read(spots, with_attention), strict=True):
-            if reading.text and reading.probability >= needed(reading.text, at_least):
+            if _claimed(reading, at_least):
                 found[spot.picture_index].append(reading)
-        return found
+            else:
+                doubtful[spot.picture_index] = True
+        if self.settings.canvas.max_digits < _LONG:
+            return found
+        return [
+            (self._read_turned(gray, with_attention, at_least, than=readings) or readings)
+            if is_doubtful
+            else readings
+            for gray, readings, is_doubtful in zip(grays, found, doubtful, strict=True)
+        ]
+
+    def _read_turned(
+        self, gray: np.ndarray, with_attention: bool, at_least: float, than: list[Reading]
+    ) -> list[Reading]:
+        """What stands in a picture that was taken sideways or upside down; none unless a long and sure number tells so, and
+        there are more digits than upright. Letters on their side may look like digits, though hardly ever like three of them.
+        """
+        for quarters in (1, 3, 2):
+            started = time.perf_counter()
+            places = find_turned(gray, self.finder, quarters)
+            readings = self._read([self._spot(0, gray, place, started) for place in places], with_attention)
+            if any(len(each.text) >= _LONG and each.probability >= _SURE for each in readings):
+                claimed = [each for each in readings if _claimed(each, at_least)]
+                if _digits_in(claimed) > _digits_in(than):
+                    return claimed
+        return []
 
     def find(self, image: Picture) -> list[Place]:
         """Where numbers stand in a frame or photo, in reading order. Raises `PictureError`."""
@@ -302,6 +332,14 @@ def _bundled_finder() -> Finder:
 def _worth(reading: Reading) -> tuple[bool, float]:
     """Of two readings of a picture the one that is worth more counts: a likely number before "nothing", which a bad cut may have caused."""
     return bool(reading.text) and reading.probability >= LEAST_SURE, reading.probability
+
+
+def _claimed(reading: Reading, at_least: float) -> bool:
+    return bool(reading.text) and reading.probability >= needed(reading.text, at_least)
+
+
+def _digits_in(readings: list[Reading]) -> int:
+    return sum(len(reading.text) for reading in readings)
 
 
 def needed(text: str, at_least: float) -> float:

@@ -32,6 +32,15 @@ class Place:
         (left, top), (right, bottom) = self.outline.min(0).tolist(), self.outline.max(0).tolist()
         return left, top, right, bottom
 
+    def turned_back(self, quarters: int, width: int, height: int) -> Place:
+        """The same place in the picture, of that size, which had to be turned so many quarters anticlockwise to show it here."""
+        left, top, right, bottom = self.box
+        x, y = (left + right) / 2, (top + bottom) / 2
+        for done in range(quarters, 0, -1):
+            x, y = (width if done % 2 else height) - y, x
+        wide, tall = (right - left) / 2, (bottom - top) / 2
+        return Place((x - wide, y - tall, x + wide, y + tall), self.angle + quarters * np.pi / 2)
+
     @property
     def _turn(self) -> np.ndarray:
         """(2, 2): points of the upright rectangle, from its middle, times this are points of the turned one."""

@@ -44,6 +44,13 @@ def find(gray: np.ndarray, finder: Finder) -> list[Place]:
     return _in_reading_order([_in_picture(each.place, scale) for each in kept])
 
 
+def find_turned(gray: np.ndarray, finder: Finder, quarters: int) -> list[Place]:
+    """Every number in a HW uint8 picture that was taken sideways or upside down: first turned so many quarters anticlockwise."""
+    height, width = gray.shape
+    found = find(np.ascontiguousarray(np.rot90(gray, quarters)), finder)
+    return [place.turned_back(quarters, width, height) for place in found]
+
+
 def band(gray: np.ndarray, finder: Finder) -> np.ndarray:
     """HW float32 of the picture's size: how likely each pixel lies in the middle band of a number."""
     seen, scale = _framed(gray)
