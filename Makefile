@@ -43,8 +43,10 @@ study: ## studies/ablation.zip: 63 trainings, in the lab that NUMBERS_LAB names,
 checkpoints: ## checkpoints/*.safetensors by the presets, into runs/; hours. checkpoints/README.md has how the bundled ones came about
 	$(PYTHON) -m core train --preset number --out runs/number
 	$(PYTHON) -m core train --preset digit --out runs/digit
+	$(PYTHON) -m core train --preset finder --out runs/finder
 	cp runs/number/best.safetensors checkpoints/number.safetensors
 	cp runs/digit/best.safetensors checkpoints/digit.safetensors
+	cp runs/finder/best.safetensors checkpoints/finder.safetensors
 
 notebook: ## the outputs of the notebook
 	$(PYTHON) -m jupyter execute --inplace notebooks/*.ipynb

@@ -26,7 +26,7 @@ from core.data.scenes.scene import make_room_frame
 from core.data.scenes.writing import Writers
 from core.data.strip import fit, strip
 from core.reading import Reader, Reading, limit_threads
-from core.reading.find.place import Place
+from core.reading.find.place import Place, overlap
 from core.reading.find.search import find
 
 if TYPE_CHECKING:
@@ -67,13 +67,6 @@ class Outcome:
     def extra(self) -> int:
         """Readings of what is no number; a number that was read in two pieces has one too many."""
         return max(len(self.readings) - len(self.frame.numbers), 0)
-
-
-def overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Intersection over union of two convex outlines, (n, 2) each."""
-    one, other = (points.astype(np.float32) for points in (first, second))
-    shared = cv2.intersectConvexConvex(one, other)[0]
-    return shared / max(cv2.contourArea(one) + cv2.contourArea(other) - shared, 1e-9)
 
 
 @dataclass(frozen=True)

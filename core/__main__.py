@@ -1,4 +1,4 @@
-"""The command line: python -m core data | train | scenes | finder | sweep | pack | evaluate | read | job."""
+"""The command line: python -m core data | train | scenes | sweep | pack | evaluate | read | job."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from core.commands.run import run
 COMMANDS = {
     "data": "get MNIST, verify it and keep it",
     "train": "train a model from a preset or a JSON file of settings",
-    "scenes": "make pictures with numbers in them, to train the finder on",
-    "finder": "train the finder of numbers on scenes",
+    "scenes": "make pictures with numbers in them, to train a finder on",
     "sweep": "train the combinations of a sweep file, and find the best",
     "pack": "pack sweeps and their runs into one file",
     "evaluate": "score a checkpoint on canvases and MNIST",

@@ -30,6 +30,9 @@ class Settings(BaseModel):
 
 Model = TypeVar("Model", bound=Settings)
 
+Kind = Literal["number", "digit", "finder"]
+"""The models: two that read, and one that sees where there is something to read."""
+
 
 class CanvasSettings(Settings):
     """The synthetic pictures: what is written, how large, how many digits, how hard."""
@@ -110,11 +113,24 @@ class CanvasSettings(Settings):
         return self
 
 
-class ModelSettings(Settings):
-    """The transformer: which of the two, how it cuts the strip into patches, how large it is."""
+class SceneSettings(Settings):
+    """The synthetic camera frames that the finder learns from: made once, and kept in the lab."""
 
-    kind: Literal["number", "digit"] = "number"
-    """number: encoder and decoder that read 1 to N digits; digit: an encoder that classifies one digit."""
+    name: str = Field("", pattern=r"^(\w[\w.-]*)?$", max_length=80)
+    """Of their folder among the scenes in the lab; empty: it is named by count and seed. What is missing there is made before the training."""
+    count: int = Field(30_000, ge=10, le=1_000_000)
+    """How many scenes there are."""
+    first_seed: int = Field(1_000_000, ge=0, le=9_000_000)
+    """Seed of the first scene; each other one has the next."""
+    processes: int = Field(2, ge=1, le=64)
+    """Processes that make scenes at the same time."""
+
+
+class ModelSettings(Settings):
+    """The model: which of the three; of the transformers how they cut the strip into patches, and how large they are."""
+
+    kind: Kind = "number"
+    """number: encoder and decoder that read 1 to N digits; digit: an encoder that classifies one digit; finder: sees where numbers stand."""
     stem: Literal["conv", "patch"] = "conv"
     """How pixels become tokens: conv (a few strided convolutions) or patch (one linear map of each patch)."""
     patch_size: int = Field(8, ge=2, le=64)
@@ -193,7 +209,7 @@ class TrainingSettings(Settings):
     steps_per_epoch: int = Field(500, ge=1)
     """Batches in an epoch. Canvases are made on the fly, so an epoch is a choice and not a data set."""
     batch_size: int = Field(64, ge=1)
-    """Canvases in a batch."""
+    """Canvases in a batch; of the finder, windows of scenes."""
     optimizer: Literal["muon", "adamw"] = "muon"
     """muon: Muon for the matrices inside the model and AdamW for the rest; adamw: AdamW for all."""
     learning_rate: float = Field(2e-3, gt=0, le=1)
@@ -217,7 +233,7 @@ class TrainingSettings(Settings):
     box_weight: float = Field(1.0, ge=0)
     """Weight of the loss of the predicted box of each digit (number model)."""
     validation_canvases: int = Field(2000, ge=10)
-    """Canvases on which each epoch is validated: half of them clean, half at the canvas's difficulty."""
+    """Canvases on which each epoch is validated: half of them clean, half at the canvas's difficulty; of the finder, scenes."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where canvases are made and the model learns: cpu, cuda (a GPU), or auto, a GPU where there is one. Each gives bits of its own."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -237,9 +253,11 @@ class RunSettings(Settings):
     """All settings of one training."""
 
     canvas: CanvasSettings = CanvasSettings()
-    """The pictures."""
+    """The pictures that a model learns to read."""
+    scenes: SceneSettings = SceneSettings()
+    """The pictures in which the finder learns to see numbers."""
     model: ModelSettings = ModelSettings()
-    """The transformer."""
+    """The model."""
     training: TrainingSettings = TrainingSettings()
     """The teaching."""
 
@@ -261,8 +279,32 @@ class RunSettings(Settings):
         return self
 
 
+_OF_READERS = "label_smoothing", "alignment_weight", "box_weight"
+
+
+def settings_of(kind: Kind) -> dict[str, tuple[str, ...]]:
+    """Names of the settings that act on a model of that kind, group by group; the others are there and do nothing."""
+    names = {group: tuple(type(values).model_fields) for group, values in RunSettings()}
+    if kind != "finder":
+        return {group: own for group, own in names.items() if group != "scenes"}
+    training = tuple(name for name in names["training"] if name not in _OF_READERS)
+    return {"scenes": names["scenes"], "model": ("kind",), "training": training}
+
+
 _ONE_DIGIT = CanvasSettings(
     height=32, width=32, max_digits=1, variation=0.6, plain_share=0.3, empty_share=0.03, difficulty=0.3
+)
+
+_FINDING = TrainingSettings(
+    epochs=32,
+    batch_size=12,
+    learning_rate=3e-3,
+    weight_decay=0.01,
+    warmup_steps=100,
+    decay_share=0.5,
+    gradient_clip=2.0,
+    average=0.998,
+    validation_canvases=300,
 )
 
 PRESETS: dict[str, RunSettings] = {
@@ -275,6 +317,14 @@ PRESETS: dict[str, RunSettings] = {
         canvas=_ONE_DIGIT,
         model=ModelSettings(kind="digit", dim=48, stem_width=16, encoder_layers=2),
         training=TrainingSettings(epochs=40, steps_per_epoch=1000, optimizer="adamw", learning_rate=3e-3),
+    ),
+    "finder": RunSettings(model=ModelSettings(kind="finder"), training=_FINDING),
+    "finder-small": RunSettings(
+        scenes=SceneSettings(count=1500),
+        model=ModelSettings(kind="finder"),
+        training=_FINDING.model_copy(
+            update={"epochs": 6, "steps_per_epoch": 100, "average": 0.98, "validation_canvases": 100}
+        ),
     ),
     "earlier-number": RunSettings(
         canvas=CanvasSettings(height=30, width=96, difficulty=0.3),
@@ -299,8 +349,12 @@ PRESETS: dict[str, RunSettings] = {
         training=TrainingSettings(epochs=20, optimizer="adamw", learning_rate=1e-3),
     ),
 }
-"""Named starting points: the default number model, one of each model at no more than 90,000 parameters, and two in the
-manner of the projects that this one carries on: linear patches of 6 and 4 pixels, learned positions, AdamW, and their sizes."""
+"""Named starting points: the default number model, one that reads of each kind at no more than 90,000 parameters, the finder as it is
+shipped and in minutes, and two in the manner of the projects that this one carries on: linear patches of 6 and 4 pixels, learned
+positions, AdamW, and their sizes."""
+
+READING_PRESETS = tuple(name for name, settings in PRESETS.items() if settings.model.kind != "finder")
+"""Those of models that read."""
 
 ANCESTOR_KEYS: dict[str, tuple[str, ...]] = {
     "canvas_height": ("canvas.height",),

@@ -61,7 +61,7 @@ def test_no_command_and_an_unknown_one_are_refused_with_those_that_exist(capsys:
     assert "usage: python -m core COMMAND" in capsys.readouterr().out
     assert main(["reed"]) == 2
     assert (
-        "unknown command 'reed'; the commands are data, train, scenes, finder, sweep, pack, evaluate, read, job"
+        "unknown command 'reed'; the commands are data, train, scenes, sweep, pack, evaluate, read, job"
         in capsys.readouterr().err
     )
 

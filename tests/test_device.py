@@ -24,6 +24,7 @@ from core.reading.explain import gradient_weights, patch_weights, rollout_weight
 from core.training.engine import Epoch, Step, fit
 from core.training.metrics import read_canvases
 from core.training.reading_task import ReadingTask, losses
+from core.training.watch import Watched
 from tests.drawings import draw
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -156,7 +157,7 @@ def test_a_training_learns_large_batches_on_its_device(
     )
     *steps, epoch = fit(ReadingTask(run, sample), tmp_path)
     assert all(isinstance(step, Step) and np.isfinite(step.loss) for step in steps) and len(steps) == 3
-    assert isinstance(epoch, Epoch) and isinstance(epoch.watched.attention, np.ndarray)
+    assert isinstance(epoch, Epoch) and isinstance(epoch.watched, Watched)
     reader = Reader.from_checkpoint(tmp_path / "best.safetensors", device=name_of(device))
     assert reader.model.device == device
 

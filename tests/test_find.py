@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.robustness import overlap
 from core.data.scenes.frame import make_empty, make_frame
 from core.data.scenes.targets import maps, unpacked
 from core.model.finder import Finder, load_finder
+from core.reading.find.place import overlap
 from core.reading.find.search import find
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.model.checkpoint import BUNDLED, CheckpointError, parameter_count
-from core.model.finder import Finder, load_finder, normalised, save_finder
+from core.config import PRESETS
+from core.model.checkpoint import BUNDLED, CheckpointError, parameter_count, save_model, write_tensors
+from core.model.finder import Finder, load_finder, normalised
 
 
 @pytest.fixture
@@ -36,13 +37,24 @@ def test_folded_norms_give_the_same_answers(finder: Finder) -> None:
     torch.testing.assert_close(finder(picture), before, atol=1e-4, rtol=1e-4)
 
 
-def test_a_saved_finder_answers_as_before(finder: Finder, tmp_path: Path) -> None:
+def test_a_saved_finder_answers_as_before_and_so_does_one_of_before_finders_had_settings(
+    finder: Finder, tmp_path: Path
+) -> None:
     picture = torch.rand(1, 1, 96, 96)
-    save_finder(tmp_path / "one.safetensors", finder, "a test")
-    with torch.inference_mode():
-        torch.testing.assert_close(
-            load_finder(tmp_path / "one.safetensors")(picture), finder(picture), atol=1e-4, rtol=1e-4
-        )
+    save_model(tmp_path / "now.safetensors", finder, PRESETS["finder"], {})
+    write_tensors(
+        tmp_path / "once.safetensors", finder.state_dict(), {"kind": "finder", "about": "16000 steps"}
+    )
+    for name in ("now", "once"):
+        again = load_finder(tmp_path / f"{name}.safetensors")
+        with torch.inference_mode():
+            torch.testing.assert_close(again(picture), finder(picture), atol=1e-4, rtol=1e-4)
+
+
+def test_a_finder_that_is_to_learn_has_its_norms_and_the_very_weights(finder: Finder, tmp_path: Path) -> None:
+    save_model(tmp_path / "one.safetensors", finder, PRESETS["finder"], {})
+    weights = load_finder(tmp_path / "one.safetensors", to_learn=True).state_dict()
+    assert all(torch.equal(weights[name], own) for name, own in finder.state_dict().items())
 
 
 def test_a_reader_s_file_is_refused_with_a_word_of_what_it_is() -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from benchmarks.robustness import Outcome, Robustness, overlap
+from benchmarks.robustness import Outcome, Robustness
 from core.data.scenes.frame import make_frame
-from core.reading.find.place import Place
+from core.reading.find.place import Place, overlap
 
 if TYPE_CHECKING:
     from core.data.mnist import Mnist

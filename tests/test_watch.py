@@ -9,7 +9,7 @@ import torch
 from core.config import CanvasSettings, ModelSettings, RunSettings
 from core.data.canvases.tiles import Tiles
 from core.model.checkpoint import BUNDLED, Checkpoint, Model, build, load_checkpoint
-from core.training.watch import COUNT, load_watched, save_watched, watch, watched_epochs
+from core.training.watch import COUNT, Watched, load_watched, save_watched, watch, watched_epochs
 
 CANVAS = CanvasSettings(height=16, width=32, max_digits=2)
 TINY = RunSettings(
@@ -67,6 +67,7 @@ def test_rounds_come_back_as_they_were_kept_in_order(model: Model, tiles: Tiles,
         save_watched(tmp_path / "watched", epoch, seen)
     assert watched_epochs(tmp_path / "watched") == [2, 10]
     kept = load_watched(tmp_path / "watched", 10)
+    assert isinstance(kept, Watched)
     assert (kept.truths, kept.texts) == (seen.truths, seen.texts)
     for name in ("strips", "probabilities", "attention"):
         assert np.array_equal(getattr(kept, name), getattr(seen, name))

@@ -1,4 +1,4 @@
-"""python -m core evaluate: the scores of a checkpoint, how far its attention can be believed, or a report of both."""
+"""python -m core evaluate: the scores of a checkpoint, how far its attention can be believed, or a report of both; of a finder, what it finds."""
 
 from __future__ import annotations
 
@@ -17,10 +17,21 @@ from core.commands.arguments import Count, OptionalPath, Switch, parse
 from core.commands.data import mnist_or_sample
 from core.data.canvases.tiles import make_tiles
 from core.data.mnist import Digits, Mnist
-from core.model.checkpoint import BUNDLED, Checkpoint, load_checkpoint, parameter_count
-from core.reading import Reader
+from core.data.scenes.rooms import load_photographs
+from core.data.scenes.scene import Scene
+from core.model.checkpoint import (
+    BUNDLED,
+    Checkpoint,
+    CheckpointError,
+    kind_of,
+    load_checkpoint,
+    parameter_count,
+)
+from core.model.finder import load_finder
+from core.reading import Reader, limit_threads
 from core.training.metrics import Scores, read_canvases, read_digits, score
 from core.training.reading_task import at_difficulty
+from core.training.sightings import FindingScores, scenes_of, sighting, tally
 from core.understanding.attention.faithfulness import Faithfulness, measure
 from core.understanding.reports.report import HTML, JSON, write_report
 from core.understanding.reports.sentences import figures
@@ -31,12 +42,16 @@ SEED = 3 << 30
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Scores a checkpoint on canvases of test digits, and a digit model on MNIST's test set, too."""
+    """Scores a checkpoint on canvases of test digits, and a digit model on MNIST's test set, too.
+
+    A finder is scored on scenes: how many of their numbers it sees (half of its area in common), how many of the places that it sees
+    are a number, and how many scenes are read exactly, and nothing else, by the bundled number model behind it.
+    """
 
     checkpoint: Annotated[Positional[Path], arg(help_behavior_hint="")] = BUNDLED / "number.safetensors"
     """the checkpoint; the bundled number model if none is named"""
     count: Count = None
-    """canvases of each kind (default: 10,000; 1,000 with --attention)"""
+    """canvases of each kind (default: 10,000; 1,000 with --attention), or scenes (default: 500)"""
     split: Literal["test", "validation"] = "test"
     """whose digits"""
     sample: Switch = False
@@ -45,11 +60,15 @@ class Evaluate:
     """measure how far attention maps can be believed"""
     report: OptionalPath = None
     """write all of it into this folder, as one HTML file"""
+    photographs: OptionalPath = None
+    """a folder of photographs without digits, to stand behind a finder's sheets"""
     json: Switch = False
     """print JSON instead of a table"""
 
     def __call__(self) -> int:
         """Measure and print."""
+        if kind_of(self.checkpoint) == "finder":
+            return self._finder()
         checkpoint = load_checkpoint(self.checkpoint)
         if self.attention:
             return self._attention(checkpoint)
@@ -76,6 +95,29 @@ class Evaluate:
         else:
             print(*(f"{figure.label}: {figure.value}" for figure in figures(report.analysis)), sep="\n")
             print(f"written: {folder / HTML} and {folder / JSON}")
+        return 0
+
+    def _finder(self) -> int:
+        """Print what it finds."""
+        if self.attention or self.report is not None:
+            raise CheckpointError(
+                f"{self.checkpoint} holds a finder, which has no attention and no report; leave --attention and --report out"
+            )
+        limit_threads(1)
+        mnist = mnist_or_sample(sample=self.sample)
+        _say_sample(mnist)
+        behind = load_photographs(self.photographs) if self.photographs is not None else []
+        reader = Reader.from_checkpoint(finder=load_finder(self.checkpoint))
+        scenes = scenes_of(mnist, self.split, self.count or 500, behind)
+        found = tally([sighting(scene, reader.find(scene.picture)) for scene in scenes])
+        asked, exact = read_exactly(reader, scenes)
+        if self.json:
+            scores = {**asdict(found), "f1": found.f1, "scenes_to_read": asked, "scenes_read_exactly": exact}
+            print(json.dumps(scores, indent=2))
+        else:
+            parameters = parameter_count(load_finder(self.checkpoint, to_learn=True))
+            print(f"{self.checkpoint}: {parameters:,} parameters")
+            print(*finder_table(found, asked, exact), sep="\n")
         return 0
 
     def _attention(self, checkpoint: Checkpoint) -> int:
@@ -127,10 +169,42 @@ def evaluate(checkpoint: Checkpoint, mnist: Mnist, count: int, *, split: str = "
     return results
 
 
+def read_exactly(reader: Reader, scenes: Sequence[Scene]) -> tuple[int, int]:
+    """How many scenes have numbers, all of them clear; and how many of those are read as these numbers and nothing else."""
+    asked = [scene for scene in scenes if scene.numbers and not scene.unclear]
+    exact = 0
+    for scene in asked:
+        texts = [one.text for one in reader.read_all(scene.picture, with_attention=False)]
+        exact += sorted(texts) == sorted("".join(filter(str.isdigit, text)) for text in scene.texts)
+    return len(asked), exact
+
+
+def finder_table(found: FindingScores, asked: int, exact: int) -> list[str]:
+    """A row for each height of numbers and for each score, with what it was counted on."""
+    rows = [("", "of", "share")]
+    rows += [
+        (f"numbers {low} to {high} pixels high, found", f"{count:,}", f"{share:.1%}")
+        for low, high, count, share in found.by_height
+    ]
+    rows += [
+        ("all numbers, found (recall)", f"{found.numbers:,}", f"{found.recall:.1%}"),
+        ("places seen, a number (precision)", "", f"{found.precision:.1%}"),
+        ("both (F1)", "", f"{found.f1:.1%}"),
+        ("a place's overlap with its number, median", "", f"{found.overlap:.1%}"),
+        ("scenes without a number, something seen", f"{found.empty:,}", f"{found.claimed:.1%}"),
+        ("scenes with numbers, read exactly", f"{asked:,}", f"{exact / max(asked, 1):.1%}"),
+    ]
+    return [f"{name:>46}  {count:>7}  {share:>7}" for name, count, share in rows]
+
+
 def _digits(mnist: Mnist, split: str) -> Digits:
+    _say_sample(mnist)
+    return mnist.split("test" if split == "test" else "validation")
+
+
+def _say_sample(mnist: Mnist) -> None:
     if mnist.is_sample:
         print("These scores are of the bundled sample of MNIST, not of its test set.", file=sys.stderr)
-    return mnist.split("test" if split == "test" else "validation")
 
 
 @contextmanager

@@ -1,25 +1,31 @@
-"""What goes around every training on the command line: what the finder cuts out of scenes, memory that is kept, and Ctrl-C."""
+"""What goes around every training on the command line: scenes and what the finder cuts out of them, memory that is kept, and Ctrl-C."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import Any, Self
 
 import torch
 from tqdm import tqdm
 
-from core.config import RunSettings
+from core.config import RunSettings, SceneSettings, SettingsError
 from core.data.canvases.tiles import Finds
 from core.data.hands.folder import hands_folder, missing
 from core.data.mnist import Mnist
-from core.model.checkpoint import Checkpoint, CheckpointError
+from core.data.scenes.store import Shelf, write_scenes
+from core.model.checkpoint import CheckpointError, load_checkpoint
+from core.model.finder import load_finder
 from core.reading.find.crops import SCENES, gather, load_finds, save_finds
+from core.training.finding_task import FindingTask
+from core.training.lab import root
 from core.training.reading_task import ReadingTask
+from core.training.task import Task
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt(3)
 
@@ -27,8 +33,14 @@ FINDS = "finds.npz"
 """In a run's folder: what the finder of numbers cut out of camera frames."""
 
 
-def task_of(settings: RunSettings, mnist: Mnist, folder: Path, start: Checkpoint | None) -> ReadingTask:
-    """What these settings teach, with all that has to be there before: finds are searched and kept in the training's folder."""
+def task_of(settings: RunSettings, mnist: Mnist, folder: Path, start: Path | None) -> Task[Any]:
+    """What these settings teach, with all that has to be there before: scenes are made and kept in the lab, finds in the training's folder.
+
+    `start` is a checkpoint whose weights to begin with. Raises `CheckpointError` and `SettingsError`.
+    """
+    if settings.model.kind == "finder":
+        finder = load_finder(start, to_learn=True) if start is not None else None
+        return FindingTask(settings, shelf_of(settings.scenes, mnist), mnist, finder)
     gaps = missing(hands_folder()) if settings.canvas.wants_hands else []
     if gaps:
         print(
@@ -36,7 +48,55 @@ def task_of(settings: RunSettings, mnist: Mnist, folder: Path, start: Checkpoint
             "name their folder in NUMBERS_HANDS, or go on without them"
         )
     finds = finds_of(settings, mnist, folder) if settings.canvas.found_share else None
-    return ReadingTask(settings, mnist, finds, start)
+    return ReadingTask(settings, mnist, finds, load_checkpoint(start) if start is not None else None)
+
+
+def shelf_of(scenes: SceneSettings, mnist: Mnist) -> Shelf:
+    """The scenes of these settings; those that are missing are made. Raises `SettingsError` where the folder has another number of them."""
+    own = f"{scenes.count}-from-{scenes.first_seed}{'-sample' if mnist.is_sample else ''}"
+    folder = root() / "scenes" / (scenes.name or own)
+    there = Shelf(folder) if (folder / "pictures.npy").exists() else None
+    if there is not None and len(there.pictures) != scenes.count:
+        raise SettingsError(
+            f"scenes.count ({scenes.count}) is not that of {folder}; set it to {len(there.pictures)}, or name another folder"
+        )
+    if there is not None and len(there) == scenes.count:
+        return there
+    make_scenes(
+        folder,
+        scenes.count,
+        first_seed=scenes.first_seed,
+        photographs=photographs_folder(),
+        processes=scenes.processes,
+        sample=mnist.is_sample,
+    )
+    return Shelf(folder)
+
+
+def make_scenes(
+    folder: Path, count: int, *, first_seed: int, photographs: Path | None, processes: int, sample: bool
+) -> None:
+    """Make the scenes that are missing in a folder, with a bar."""
+    gaps = missing(hands_folder())
+    if gaps:
+        print(f"MNIST and typefaces write alone: {hands_folder()} lacks {', '.join(gaps)}")
+    with tqdm(total=count, unit="scene", dynamic_ncols=True, desc="making scenes") as bar:
+        for done in write_scenes(
+            folder,
+            count,
+            first_seed=first_seed,
+            hands=hands_folder(),
+            photographs=photographs,
+            processes=processes,
+            sample=sample,
+        ):
+            bar.update(done - bar.n)
+
+
+def photographs_folder() -> Path | None:
+    """The folder named by the environment variable NUMBERS_PHOTOGRAPHS: photographs without digits, to stand behind sheets."""
+    named = os.environ.get("NUMBERS_PHOTOGRAPHS")
+    return Path(named) if named else None
 
 
 def finds_of(settings: RunSettings, mnist: Mnist, folder: Path) -> Finds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tqdm import tqdm
 from tyro.conf import arg
@@ -16,12 +16,12 @@ from core.commands.learning import Stop, keep_memory, task_of
 from core.config import RunSettings
 from core.data.mnist import Mnist
 from core.files import write_text
-from core.model.checkpoint import Checkpoint, load_checkpoint, parameter_count
+from core.model.checkpoint import parameter_count
 from core.training.engine import BEST, Epoch, Step, check_folder, fit
-from core.training.reading_task import ReadingTask
 from core.training.scores import SHOWN_FIRST, score_of
 from core.training.store.recording import SETTINGS, Outcome, keep, provenance, recorded
 from core.training.store.tracking import Store
+from core.training.task import Task
 
 RUN = "run.txt"
 """In a run's folder: its name in the store."""
@@ -49,11 +49,10 @@ class Train:
 
     def __call__(self, settings: RunSettings) -> int:
         """Gather what the training needs, and train."""
-        start = load_checkpoint(self.start) if self.start is not None else None
         mnist = mnist_or_sample(sample=self.sample)
         store = None if self.untracked else Store()
         return train(
-            settings, mnist, self.out, self.name or self.out.name, store, start=start, resume=self.resume
+            settings, mnist, self.out, self.name or self.out.name, store, start=self.start, resume=self.resume
         )
 
 
@@ -70,7 +69,7 @@ def train(
     name: str,
     store: Store | None,
     *,
-    start: Checkpoint | None = None,
+    start: Path | None = None,
     resume: bool = False,
 ) -> int:
     """Train with a progress bar. Ctrl-C saves at the next step and ends with the command that goes on."""
@@ -82,6 +81,8 @@ def train(
     run = _run(store, task, folder, name, resume=resume) if store is not None else ""
     size = parameter_count(task.build())
     source = "the bundled SAMPLE of MNIST" if mnist.is_sample else "all of MNIST"
+    if settings.model.kind == "finder":
+        source = f"{settings.scenes.count:,} scenes with {source}"
     print(
         f"{settings.model.kind} model, {size:,} parameters, {settings.training.steps:,} steps on {source}, into {folder}"
     )
@@ -116,7 +117,7 @@ def train(
     return 0
 
 
-def _run(store: Store, task: ReadingTask, folder: Path, name: str, *, resume: bool) -> str:
+def _run(store: Store, task: Task[Any], folder: Path, name: str, *, resume: bool) -> str:
     """The store's name for this training: a new one, or that of the training which goes on."""
     path = folder / RUN
     if resume and path.exists():

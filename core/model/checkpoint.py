@@ -9,14 +9,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import safetensors
 import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from core.config import RunSettings, SettingsError, validated
+from core.config import Kind, RunSettings, SettingsError, validated
 from core.errors import PlainError
 from core.files import whole
 from core.model.digit_vit import DigitViT
@@ -50,7 +50,7 @@ class Checkpoint:
 
 
 def build(settings: RunSettings) -> Model:
-    """A fresh model of these settings; its weights follow torch's random state."""
+    """A fresh model that reads, of these settings; its weights follow torch's random state."""
     kind = NumberTransformer if settings.model.kind == "number" else DigitViT
     return kind(settings.model, settings.canvas)
 
@@ -67,8 +67,12 @@ def save_model(path: Path, model: torch.nn.Module, settings: RunSettings, about:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """A model from its file. Raises `CheckpointError` where it is missing, truncated or not ours."""
+    """A model that reads from its file. Raises `CheckpointError` where it is missing, truncated, not ours, or a finder's."""
     tensors, header = read_tensors(path)
+    if _kind(header) == "finder":
+        raise CheckpointError(
+            f"{path} holds a finder, which sees where numbers stand and reads none; choose the checkpoint of a model that reads"
+        )
     try:
         settings = validated(RunSettings, json.loads(header["settings"]), source=str(path))
         about = json.loads(header["about"])
@@ -84,6 +88,25 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"the weights in {path} do not fit its settings; train it anew or take another copy"
         ) from error
     return Checkpoint(model.eval(), settings, about)
+
+
+def kind_of(path: Path) -> Kind:
+    """Which model a file holds. Raises `CheckpointError` where it is none of ours."""
+    _, header = read_tensors(path)
+    for kind in get_args(Kind):
+        if kind == _kind(header):
+            return kind
+    raise CheckpointError(
+        f"{path} does not say which model it holds; choose a checkpoint that this project saved"
+    )
+
+
+def _kind(header: Mapping[str, str]) -> object:
+    """As the settings say; finders of before they had any say it themselves."""
+    try:
+        return header.get("kind") or json.loads(header["settings"])["model"]["kind"]
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:

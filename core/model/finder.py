@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from core.model.checkpoint import BUNDLED, CheckpointError, read_tensors, write_tensors
+from core.model.checkpoint import BUNDLED, CheckpointError, kind_of, read_tensors
 
 REDUCTION = 32
 """Height and width of what the finder sees are multiples of it."""
@@ -96,22 +96,18 @@ def _doubled(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c rows columns"]:
     return functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-def save_finder(path: Path, finder: Finder, about: str) -> None:
-    """Write a finder's weights, and a line of what is known of them. Raises `CheckpointError`."""
-    write_tensors(path, finder.state_dict(), {"kind": "finder", "about": about})
-
-
-def load_finder(path: Path = BUNDLED / "finder.safetensors") -> Finder:
-    """The finder of a file, by default the bundled one, ready for use. Raises `CheckpointError`."""
-    tensors, header = read_tensors(path)
-    if header.get("kind") != "finder":
-        raise CheckpointError(
-            f"{path} holds no finder but {header.get('kind', 'a reader')}; choose another file"
-        )
+def load_finder(path: Path = BUNDLED / "finder.safetensors", *, to_learn: bool = False) -> Finder:
+    """The finder of a file, by default the bundled one: ready for use, or with its norms, to learn on. Raises `CheckpointError`."""
+    kind = kind_of(path)
+    if kind != "finder":
+        raise CheckpointError(f"{path} holds no finder but a {kind} model; choose another file")
+    tensors, _ = read_tensors(path)
     finder = Finder()
     try:
         finder.load_state_dict(tensors)
     except RuntimeError as error:
         raise CheckpointError(f"the weights in {path} do not fit the finder; train it anew") from error
-    finder.eval().fold_norms()
+    finder.eval()
+    if not to_learn:
+        finder.fold_norms()
     return finder.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

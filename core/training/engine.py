@@ -22,7 +22,7 @@ from core.model.device import chosen
 from core.training.lab import STATE
 from core.training.optimizer_state import optimizer_tensors, restore_optimizers
 from core.training.task import M, Task
-from core.training.watch import Watched
+from core.training.watch import Sighted, Watched
 
 BEST = "best.safetensors"
 """In a run's folder: the checkpoint that validated best so far."""
@@ -57,7 +57,7 @@ class Epoch:
     is_best: bool
     seconds: float
     """Length of the training so far, earlier sittings included."""
-    watched: Watched
+    watched: Watched | Sighted
     """A few pictures, the same in every epoch, as the model sees them now."""
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-Kind = Literal["number", "digit"]
+from core.config import Kind
+
+_READERS: Final[tuple[Kind, ...]] = ("number", "digit")
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Score:
     """Of its curve among those of the same label; empty where it is none of those that are looked at first."""
     each: Literal["step", "epoch"] = "epoch"
     """When it is noted: in training, or when an epoch is validated."""
-    kinds: tuple[Kind, ...] = ("number", "digit")
+    kinds: tuple[Kind, ...] = get_args(Kind)
     """The models that have it."""
 
     @property
@@ -45,13 +47,19 @@ class Score:
 
 SCORES: Final = {
     "loss": Score("Loss", higher_is_better=False, each="step"),
-    "clean": Score("Exact match", "clean canvases", True, is_share=True, colour="#129390"),
-    "camera": Score("Exact match", "camera-like canvases", True, is_share=True, colour="#d46b01"),
+    "clean": Score("Exact match", "clean canvases", True, is_share=True, colour="#129390", kinds=_READERS),
+    "camera": Score(
+        "Exact match", "camera-like canvases", True, is_share=True, colour="#d46b01", kinds=_READERS
+    ),
     "mnist": Score("Exact match", "MNIST digits", True, is_share=True, colour="#6359d2", kinds=("digit",)),
+    "recall": Score("Finding", "recall", True, is_share=True, colour="#129390", kinds=("finder",)),
+    "precision": Score("Finding", "precision", True, is_share=True, colour="#d46b01", kinds=("finder",)),
+    "f1": Score("Finding", "both (F1)", True, is_share=True, colour="#6359d2", kinds=("finder",)),
+    "claimed": Score("Finding", "a number claimed where none is", False, is_share=True, kinds=("finder",)),
     "score": Score("Score", "what the best checkpoint is kept by", True, is_share=True),
     "learning_rate": Score("Learning rate", each="step"),
-    "images_per_second": Score("Canvases a second", each="step"),
-    "calibration": Score("Temperature of the probabilities"),
+    "images_per_second": Score("Pictures a second", each="step"),
+    "calibration": Score("Temperature of the probabilities", kinds=_READERS),
 }
 """Each of them by its name in logs and stores. The engine works out those of an epoch, recording those of a step."""
 

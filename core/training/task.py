@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from torch import Tensor, nn
 
 from core.config import RunSettings
-from core.training.watch import Watched
+from core.training.watch import Sighted, Watched
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -20,7 +20,7 @@ class Judged:
 
     scores: dict[str, float]
     """Rows of `core.training.scores`; the best checkpoint is kept by `score`."""
-    watched: Watched
+    watched: Watched | Sighted
     """Of the same few pictures in every epoch, what the model makes of them now."""
 
 

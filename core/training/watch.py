@@ -1,13 +1,13 @@
-"""Reads the same few validation canvases after every epoch, and keeps what was read and where the model looked."""
+"""Keeps what a model makes of the same few pictures after every epoch: what it reads on canvases and where it looks, or what it sees in scenes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float16, UInt8
+from jaxtyping import Float, Float16, Int, UInt8
 
 from core.config import CanvasSettings
 from core.data.canvases.canvas import make_canvases
@@ -36,6 +36,24 @@ class Watched:
     """Where it looks for each digit, the mean over the heads of the last layer; 0 behind a reading's end."""
 
 
+@dataclass(frozen=True)
+class Sighted:
+    """The same scenes as in every epoch, as the finder sees them after this one."""
+
+    pictures: UInt8[np.ndarray, "n h w"]
+    """Gray."""
+    heat: UInt8[np.ndarray, "n rows columns"]
+    """How likely each cell lies in the middle band of a number; 255 is sure."""
+    outlines: Float[np.ndarray, "m 4 2"]
+    """Of each place that it sees."""
+    scenes: Int[np.ndarray, " m"]
+    """In which of the pictures that lies."""
+    numbers: Int[np.ndarray, " n"]
+    """How many there are in each picture."""
+    seen: Int[np.ndarray, " n"]
+    """And how many of those it sees."""
+
+
 def watch(model: Model, tiles: Tiles, canvas: CanvasSettings) -> Watched:
     """Read `COUNT` canvases of these settings that are the same at every call, half of them clean."""
     halves = [
@@ -56,18 +74,12 @@ def watch(model: Model, tiles: Tiles, canvas: CanvasSettings) -> Watched:
     )
 
 
-def save_watched(folder: Path, epoch: int, watched: Watched) -> None:
+def save_watched(folder: Path, epoch: int, watched: Watched | Sighted) -> None:
     """Keep it among the epochs in `folder`, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     with whole(folder / f"{epoch:04d}.npz") as file:
-        np.savez_compressed(
-            file,
-            strips=watched.strips,
-            truths=np.array(watched.truths),
-            texts=np.array(watched.texts),
-            probabilities=watched.probabilities,
-            attention=watched.attention,
-        )
+        arrays = {name: np.asarray(value) for name, value in vars(watched).items()}
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def watched_epochs(folder: Path) -> list[int]:
@@ -75,9 +87,11 @@ def watched_epochs(folder: Path) -> list[int]:
     return sorted(int(path.stem) for path in folder.glob("[0-9]*.npz"))
 
 
-def load_watched(folder: Path, epoch: int) -> Watched:
-    """What `save_watched` kept. Raises OSError or ValueError where there is no such epoch, or a broken one."""
+def load_watched(folder: Path, epoch: int) -> Watched | Sighted:
+    """What `save_watched` kept. Raises OSError, ValueError or KeyError where there is no such epoch, or a broken one."""
     with np.load(folder / f"{epoch:04d}.npz", allow_pickle=False) as kept:
+        if "heat" in kept:
+            return Sighted(*(kept[each.name] for each in fields(Sighted)))
         return Watched(
             kept["strips"],
             kept["truths"].tolist(),

@@ -1,4 +1,4 @@
-"""The view of a run while it learns: how far it is, its curves, and the same few canvases as they were read epoch by epoch."""
+"""The view of a run while it learns: how far it is, its curves, and the same few canvases or scenes as they were seen epoch by epoch."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.config import RunSettings
-from core.reading.overlay import patches_picture, png
+from core.reading.overlay import patches_picture, png, sighted
 from core.reading.palette import position_colour
 from core.training.scores import SHOWN_FIRST, score_of
 from core.training.store.progress import Progress, progress
 from core.training.store.recording import WATCHED
-from core.training.watch import Watched, load_watched, watched_epochs
+from core.training.watch import Sighted, Watched, load_watched, watched_epochs
 from pages.common import layout
 from pages.train.live_chart import live_chart
 
@@ -25,8 +25,11 @@ def show_run(folder: Path, *, key: str, alive: bool) -> None:
     """Everything of one run, as its files say it at this moment; time is left to one that is `alive`."""
     now = progress(folder)
     if now.settings is None or not now.step:
+        finder = now.settings is not None and now.settings.model.kind == "finder"
         st.caption(
-            "It is getting ready: the digits are loaded, and simulated camera frames searched if the settings ask for them."
+            "It is getting ready: scenes are made if they are not there yet, once for all trainings that name them."
+            if finder
+            else "It is getting ready: the digits are loaded, and simulated camera frames searched if the settings ask for them."
         )
         return
     _figures(now, alive=alive)
@@ -36,18 +39,19 @@ def show_run(folder: Path, *, key: str, alive: bool) -> None:
         live_chart(_loss(now), key=f"{key}-loss", label="Loss by step")
     with right:
         if now.epochs:
-            live_chart(_scores(now), key=f"{key}-scores", label="Exact match by step")
+            live_chart(_scores(now), key=f"{key}-scores", label=f"{_judged_by(now)} by step")
         else:
-            st.caption("Exact match on validation canvases follows after the first epoch.")
+            st.caption("How good it is follows after the first epoch, when it is validated.")
     show_watched(folder, now.settings, key=key)
 
 
 def show_watched(folder: Path, settings: RunSettings, *, key: str) -> None:
-    """The same validation canvases after each epoch, with a slider through the epochs."""
+    """The same validation canvases or scenes after each epoch, with a slider through the epochs."""
     epochs = watched_epochs(folder / WATCHED)
     if not epochs:
         return
-    st.subheader("What it reads, and where it looks", anchor=False)
+    finder = settings.model.kind == "finder"
+    st.subheader("Where it sees a number" if finder else "What it reads, and where it looks", anchor=False)
     chosen = epochs[-1]
     if len(epochs) > 1:
         newest = st.toggle("Follow the newest epoch", value=True, key=f"{key}-newest")
@@ -58,6 +62,9 @@ def show_watched(folder: Path, settings: RunSettings, *, key: str) -> None:
     except (OSError, ValueError, KeyError):
         st.caption(f"Epoch {chosen} is not kept whole; choose another one.")
         return
+    if isinstance(watched, Sighted):
+        _show_sighted(watched, chosen)
+        return
     right = sum(text == truth for text, truth in zip(watched.texts, watched.truths, strict=True))
     st.caption(
         f"After epoch {chosen}: {right} of {len(watched.texts)} of these validation canvases are right. The upper half is clean ink, "
@@ -67,6 +74,28 @@ def show_watched(folder: Path, settings: RunSettings, *, key: str) -> None:
     for row in range(len(watched.texts)):
         with columns[row % 2]:
             _one(watched, row, settings)
+
+
+def _show_sighted(watched: Sighted, epoch: int) -> None:
+    """The scenes with their heat maps."""
+    st.caption(
+        f"After epoch {epoch}: {watched.seen.sum()} of the {watched.numbers.sum()} numbers in these validation scenes are found. The redder, "
+        "the likelier the middle of a number; a frame stands around each place that it takes for one. The last scenes have no number."
+    )
+    columns = st.columns(4, gap="small")
+    for row, gray in enumerate(watched.pictures):
+        own = watched.outlines[watched.scenes == row]
+        numbers, seen = int(watched.numbers[row]), int(watched.seen[row])
+        false = len(own) - seen
+        said = f"{seen} of {numbers} found" if numbers else "no number"
+        said += f", {false} more place{'s' * (false > 1)} seen" if false else ""
+        with columns[row % 4]:
+            picture = sighted(gray, watched.heat[row].astype(np.float32) / 255, own)
+            st.image(
+                png(picture),
+                alt=f"A scene with {numbers} numbers, and where the finder sees one.",
+                caption=said,
+            )
 
 
 def _one(watched: Watched, row: int, settings: RunSettings) -> None:
@@ -149,8 +178,13 @@ def _scores(now: Progress) -> go.Figure:
         figure.add_vline(
             x=place, line={"dash": "dot", "width": 1, "color": "#7a6813"}, annotation_text="kept"
         )
-    figure.update_layout(title_text="Exact match", xaxis_title_text="step", yaxis_tickformat=".0%")
+    figure.update_layout(title_text=_judged_by(now), xaxis_title_text="step", yaxis_tickformat=".0%")
     return figure
+
+
+def _judged_by(now: Progress) -> str:
+    """What its scores are of: exact match, or finding."""
+    return next(score.label for name, score in SHOWN_FIRST.items() if name in now.scores)
 
 
 def _spoken(seconds: float) -> str:

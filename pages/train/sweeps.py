@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.config import PRESETS, RunSettings, SettingsError
+from core.config import PRESETS, READING_PRESETS, RunSettings, SettingsError
 from core.structured import StructureError, decoded
 from core.training import jobs
 from core.training.estimate import Estimate, estimate
@@ -423,8 +423,8 @@ def new_sweep() -> None:
     with right:
         preset = st.selectbox(
             "What the file leaves out",
-            list(PRESETS),
-            index=list(PRESETS).index(PRESET),
+            READING_PRESETS,
+            index=READING_PRESETS.index(PRESET),
             key="sweeps-preset",
             persist_state="session",
             help="The preset from which every trial begins.",

@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.config import PRESETS, CanvasSettings, SettingsError, validated
+from core.config import PRESETS, READING_PRESETS, CanvasSettings, SettingsError, validated
 from core.data.canvases.canvas import Canvases
 from core.data.canvases.effects import EFFECTS
 from core.data.canvases.tiles import Tiles, make_tiles
@@ -82,8 +82,8 @@ def ask_seed() -> int:
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     left.selectbox(
         "Begin from a preset",
-        list(PRESETS),
-        index=list(PRESETS).index(_PRESET),
+        READING_PRESETS,
+        index=READING_PRESETS.index(_PRESET),
         key="canvases-preset",
         on_change=take_preset,
         persist_state="session",

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from core.data.mnist import load_mnist
+from core.data.mnist import load_mnist, load_sample
 from core.data.scenes.rooms import load_photographs
 from core.data.scenes.scene import HEIGHT, WIDTH, make_scene
 from core.data.scenes.targets import CELL, MAPS, maps
@@ -43,15 +43,19 @@ def write_scenes(
     hands: Path | None = None,
     photographs: Path | None = None,
     processes: int = 1,
+    sample: bool = False,
 ) -> Generator[int]:
-    """Make the scenes of `count` seeds, and say now and then how many there are. What is there of the same length goes on."""
+    """Make the scenes of `count` seeds, and say now and then how many there are. What is there of the same length goes on.
+
+    With `sample` the bundled sample of MNIST writes, and not all of it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, shape in _SHAPES.items():
         if not (folder / f"{name}.npy").exists():
             np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (count, *shape)).flush()
     starts = range(0, count, _CHUNK)
     wanted = [start for start in starts if not _mark(folder, start).exists()]
-    make = partial(_make_chunk, folder, count, first_seed, hands, photographs)
+    make = partial(_make_chunk, folder, count, first_seed, hands, photographs, sample)
     there = _CHUNK * (len(starts) - len(wanted))
     if processes == 1:
         for start in wanted:
@@ -71,10 +75,16 @@ def _mark(folder: Path, start: int) -> Path:
 
 
 def _make_chunk(
-    folder: Path, count: int, first_seed: int, hands: Path | None, photographs: Path | None, start: int
+    folder: Path,
+    count: int,
+    first_seed: int,
+    hands: Path | None,
+    photographs: Path | None,
+    sample: bool,
+    start: int,
 ) -> None:
     cv2.setNumThreads(1)
-    writers, behind = _sources(hands, photographs)
+    writers, behind = _sources(hands, photographs, sample)
     pictures, targets = (np.load(folder / f"{name}.npy", mmap_mode="r+") for name in _SHAPES)
     for index in range(start, min(start + _CHUNK, count)):
         scene = make_scene(writers, behind, first_seed + index)
@@ -86,6 +96,7 @@ def _make_chunk(
 
 
 @cache
-def _sources(hands: Path | None, photographs: Path | None) -> tuple[Writers, list[np.ndarray]]:
+def _sources(hands: Path | None, photographs: Path | None, sample: bool) -> tuple[Writers, list[np.ndarray]]:
     """Read once in a process: it takes seconds."""
-    return Writers(load_mnist().split("train"), hands), load_photographs(photographs) if photographs else []
+    mnist = load_sample() if sample else load_mnist()
+    return Writers(mnist.split("train"), hands), load_photographs(photographs) if photographs else []

@@ -83,5 +83,5 @@ def _fixed(corners: np.ndarray) -> np.ndarray:
 def unpacked(packed: UInt8[Tensor, "b 5 rows columns"]) -> Float[Tensor, "b 4 rows columns"]:
     """Of each cell in a number its height (logarithm to base 2, 0 at `UNIT` pixels), how far below the cell the number's middle
     line lies (in its heights), and the direction in which it is read (x and y)."""
-    steps = torch.tensor(_STEPS).view(4, 1, 1)
+    steps = torch.tensor(_STEPS, device=packed.device).view(4, 1, 1)
     return (packed[:, 1:].float() - 128) / steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 Box = tuple[float, float, float, float]
@@ -46,6 +47,13 @@ class Place:
         """(2, 2): points of the upright rectangle, from its middle, times this are points of the turned one."""
         cos, sin = np.cos(self.angle), np.sin(self.angle)
         return np.array([[cos, sin], [-sin, cos]])
+
+
+def overlap(first: np.ndarray, second: np.ndarray) -> float:
+    """Intersection over union of two convex outlines, (n, 2) each."""
+    one, other = (points.astype(np.float32) for points in (first, second))
+    shared = cv2.intersectConvexConvex(one, other)[0]
+    return shared / max(cv2.contourArea(one) + cv2.contourArea(other) - shared, 1e-9)
 
 
 def around(places: list[Place]) -> Place:

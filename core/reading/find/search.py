@@ -38,8 +38,7 @@ def find(gray: np.ndarray, finder: Finder) -> list[Place]:
     """Every number in a HW uint8 picture of any size, in reading order; none where there is none."""
     seen, scale = _framed(gray)
     fine = [each for each in _candidates(seen, finder) if each.tall < _FINE]
-    half = cv2.resize(seen, (seen.shape[1] // 2, seen.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    coarse = [_scaled(each, 2.0) for each in _candidates(_padded(half), finder) if each.tall > _COARSE]
+    coarse = [_scaled(each, 2.0) for each in _candidates(_halved(seen), finder) if each.tall > _COARSE]
     kept = _apart(fine + coarse)
     return _in_reading_order([_in_picture(each.place, scale) for each in kept])
 
@@ -52,13 +51,14 @@ def find_turned(gray: np.ndarray, finder: Finder, quarters: int) -> list[Place]:
 
 
 def band(gray: np.ndarray, finder: Finder) -> np.ndarray:
-    """HW float32 of the picture's size: how likely each pixel lies in the middle band of a number."""
+    """HW float32 of the picture's size: how likely each pixel lies in the middle band of a number, at the likelier of both scales."""
     seen, scale = _framed(gray)
-    odds = _maps(seen, finder)[0]
     height, width = gray.shape
-    large = cv2.resize(
-        1 / (1 + np.exp(-odds)), (seen.shape[1], seen.shape[0]), interpolation=cv2.INTER_LINEAR
+    fine, coarse = (
+        cv2.resize(1 / (1 + np.exp(-odds)), None, fx=cells, fy=cells, interpolation=cv2.INTER_LINEAR)
+        for odds, cells in ((_maps(seen, finder)[0], CELL), (_maps(_halved(seen), finder)[0], 2 * CELL))
     )
+    large = np.maximum(fine, coarse[: fine.shape[0], : fine.shape[1]])
     inside = large[_MARGIN : _MARGIN + round(height * scale), _MARGIN : _MARGIN + round(width * scale)]
     return cv2.resize(inside, (width, height), interpolation=cv2.INTER_LINEAR)
 
@@ -84,6 +84,12 @@ def _padded(picture: np.ndarray, least: int = 0) -> np.ndarray:
         least + -(width + least) % REDUCTION,
         cv2.BORDER_REPLICATE,
     )
+
+
+def _halved(seen: np.ndarray) -> np.ndarray:
+    """At half the size, for what is large."""
+    half = cv2.resize(seen, (seen.shape[1] // 2, seen.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return _padded(half)
 
 
 def _maps(seen: np.ndarray, finder: Finder) -> np.ndarray:

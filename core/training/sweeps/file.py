@@ -366,6 +366,10 @@ def read_plan(text: str, base: RunSettings, *, source: str = "the sweep file") -
                 raise SettingsError(
                     f"{source}: parameters.{name}: {params[name]!r} works in no trial: {why}{_hint(settings)}"
                 )
+    if any(one.model.kind == "finder" for one in made):
+        raise SettingsError(
+            f"{source}: model.kind (finder) is not swept: trials are compared by what they read; train it by itself"
+        )
     _check_metric(settings, made, source)
     epochs = max(one.training.epochs for one in made)
     early = settings.early_terminate

@@ -28,6 +28,7 @@ from core.training.store.recording import SETTINGS, Outcome, keep, provenance, r
 from core.training.store.tracking import Store
 from core.training.sweeps.file import Parameter, Plan
 from core.training.sweeps.study import Sweep, SweepError, Trial, is_alive, replaced, study_to_run, trial_of
+from core.training.watch import Watched
 
 if TYPE_CHECKING:
     import optuna
@@ -175,6 +176,7 @@ def _begin_run(trial: optuna.Trial, sweep: Sweep, task: ReadingTask, folder: Pat
 
 def _latency(checkpoint: Path, epoch: Epoch) -> float:
     """Milliseconds to read one of the canvases that are read in every epoch."""
+    assert isinstance(epoch.watched, Watched)  # a sweep's models read
     model = load_checkpoint(checkpoint).model.eval()
     strips = torch.from_numpy(epoch.watched.strips[:, None]).float() / 255
     times = []
