@@ -282,7 +282,7 @@ class RunSettings(Settings):
 _OF_READERS = "label_smoothing", "alignment_weight", "box_weight"
 
 
-def settings_of(kind: Kind) -> dict[str, tuple[str, ...]]:
+def acting_settings(kind: Kind) -> dict[str, tuple[str, ...]]:
     """Names of the settings that act on a model of that kind, group by group; the others are there and do nothing."""
     names = {group: tuple(type(values).model_fields) for group, values in RunSettings()}
     if kind != "finder":

@@ -77,7 +77,7 @@ def file(folder: Path, content: Any) -> Path:
         ({"training": {"learning_rate": -1e-3}}, r"training\.learning_rate \(-0\.001\).*greater than 0"),
         ({"training": {"gradient_clip": float("inf")}}, r"training\.gradient_clip \(inf\).*finite"),
         ({"training": {"learning_rate": float("nan")}}, r"training\.learning_rate \(nan\).*finite"),
-        ({"model": {"kind": "letter"}}, r"model\.kind \('letter'\).*'number' or 'digit'"),
+        ({"model": {"kind": "letter"}}, r"model\.kind \('letter'\).*'number', 'digit' or 'finder'"),
         ({"model": {"heads": "many"}}, r"model\.heads \('many'\).*integer"),
         ({"model": 3}, r"model \(3\) must be an object"),
     ],

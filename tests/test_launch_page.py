@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.config import PRESETS, RunSettings
+from core.config import PRESETS, RunSettings, acting_settings
 from core.training import jobs
-from core.training.store.recording import LOG, SETTINGS
+from core.training.store.recording import LOG, SETTINGS, WATCHED
+from core.training.watch import Sighted, save_watched
 from pages.common import sitemap
 from tests.conftest import ROOT
 
@@ -73,9 +75,10 @@ def a_job(lab: Path, state: str, **more: object) -> Path:
 def test_every_setting_is_in_the_form_with_its_own_words_and_bounds() -> None:
     app = page()
     assert not app.exception
-    for group in RunSettings.model_fields:
+    for group, names in acting_settings("number").items():
         values = getattr(PRESETS["number-small"], group)
-        for name, field in type(values).model_fields.items():
+        for name in names:
+            field = type(values).model_fields[name]
             label = name.replace("_", " ").capitalize()
             widgets = [*app.number_input, *app.selectbox, *app.text_input]
             (widget,) = (each for each in widgets if each.key == f"train.{group}.{name}")
@@ -92,6 +95,72 @@ def test_a_preset_fills_the_form_and_the_estimate_follows() -> None:
     app.selectbox(key="train-preset").select("digit").run()
     assert app.selectbox(key="train.model.kind").value == "digit"
     assert {metric.label: metric.value for metric in app.metric}["Parameters"] == "82,955"
+
+
+def test_the_finder_is_offered_with_what_acts_on_it_and_nothing_else() -> None:
+    app = page()
+    app.number_input(key="train.canvas.width").set_value(192).run()
+    app.selectbox(key="train-preset").select("finder-small").run()
+    assert not app.exception
+    keys = {each.key for each in [*app.number_input, *app.selectbox, *app.text_input]}
+    asked = {f"train.{group}.{name}" for group, names in acting_settings("finder").items() for name in names}
+    assert asked <= keys and not any(
+        key.startswith(("train.canvas", "train.model.dim")) for key in keys - {None}
+    )
+    assert {"train.training.box_weight", "train.training.label_smoothing"}.isdisjoint(keys)
+    assert {metric.label: metric.value for metric in app.metric}["Parameters"] == "136,397"
+    assert "600 steps of 12 windows of scenes" in said(app) and "1,500 scenes are made first" in said(app)
+    app.selectbox(key="train.model.kind").select("number").run()
+    assert not app.exception and app.number_input(key="train.canvas.height").value == 32
+    assert app.number_input(key="train.training.batch_size").value == 12, "what both have stays"
+
+
+def test_pressing_train_starts_the_finder_as_a_job_with_its_own_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[list[str], dict[str, str]]] = []
+
+    def launch(command: list[str], name: str, *, files: dict[str, str]) -> None:
+        asked.append((command, files))
+        raise jobs.JobError("enough")
+
+    monkeypatch.setattr(jobs, "launch", launch)
+    app = page()
+    app.selectbox(key="train-preset").select("finder-small").run()
+    app.selectbox(key="train-begin").select("finder.safetensors").run()
+    next(button for button in app.button if button.label == "Train").click().run()
+    ((command, files),) = asked
+    assert RunSettings.model_validate_json(files["asked.json"]) == PRESETS["finder-small"]
+    assert command[0] == "train" and command[-1].endswith("checkpoints/finder.safetensors")
+
+
+def test_a_finder_s_training_is_shown_with_its_scores_and_where_it_sees_numbers(tmp_path: Path) -> None:
+    folder = a_job(tmp_path, "finished")
+    (folder / SETTINGS).write_text(PRESETS["finder-small"].model_dump_json())
+    scores = {"recall": 0.5, "precision": 0.75, "f1": 0.6, "claimed": 0.1, "score": 0.6}
+    (folder / LOG).write_text(
+        (folder / LOG).read_text().replace('{"clean": 0.5, "camera": 0.25}', json.dumps(scores))
+    )
+    outline = np.array([[10, 10], [40, 10], [40, 20], [10, 20]], np.float32)
+    save_watched(
+        folder / WATCHED,
+        1,
+        Sighted(
+            pictures=np.full((2, 48, 64), 200, np.uint8),
+            heat=np.full((2, 12, 16), 128, np.uint8),
+            outlines=np.stack([outline, outline, outline + 20]),
+            scenes=np.array([0, 1, 1]),
+            numbers=np.array([2, 0]),
+            seen=np.array([1, 0]),
+        ),
+    )
+    app = page()
+    assert not app.exception
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert figures["Finding, recall"] == "50.0%" and figures["Finding, precision"] == "75.0%"
+    assert not any("Exact match" in label for label in figures)
+    assert "Where it sees a number" in [header.value for header in app.subheader]
+    assert "1 of the 2 numbers in these validation scenes are found" in said(app)
 
 
 def test_settings_that_cannot_work_name_the_field_and_the_mend_and_nothing_can_be_launched() -> None:

@@ -8,20 +8,23 @@ from typing import Any, Final, Literal, get_args, get_origin
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from core.config import RunSettings, Settings
+from core.config import RunSettings, Settings, acting_settings
 
-GROUPS: Final = {"canvas": "Pictures", "model": "Model", "training": "Teaching"}
+GROUPS: Final = {"canvas": "Pictures", "scenes": "Scenes", "model": "Model", "training": "Teaching"}
 
 
 def settings_form(key: str, start: RunSettings) -> dict[str, dict[str, Any]]:
-    """One tab for each group of settings; the values as they stand in the form, not yet validated.
+    """One tab for each group of settings that act on the chosen kind of model; the values as they stand in the form, not yet validated.
 
     `start` is what the form holds at first; `fill` changes it later.
     """
+    acting = acting_settings(st.session_state.get(f"{key}.model.kind", start.model.kind))
     values = {}
-    for tab, group in zip(st.tabs(list(GROUPS.values())), GROUPS, strict=True):
+    for tab, (group, names) in zip(st.tabs([GROUPS[group] for group in acting]), acting.items(), strict=True):
+        own: Settings = getattr(start, group)
         with tab:
-            values[group] = group_form(f"{key}.{group}", getattr(start, group))
+            idle = set(type(own).model_fields) - set(names)
+            values[group] = group_form(f"{key}.{group}", own, leave_out=idle)
     return values
 
 

@@ -6,13 +6,16 @@ from typing import Final, Literal
 
 import streamlit as st
 
+from core import config
 from core.data.canvases.tiles import Tiles
 from core.model.checkpoint import BUNDLED
+from core.model.finder import load_finder
 from core.reading import CheckpointError, Reader, limit_threads
 from core.reading.example import Example, example, example_sheet, example_tiles
 from pages.common import layout, mnist
 
 Kind = Literal["number", "digit"]
+"""Of the models that read."""
 _KINDS: Final[dict[Kind, str]] = {"number": "Number", "digit": "Single digit"}
 
 
@@ -33,13 +36,8 @@ def choose_kind(*, key: str, label: str = "") -> Kind:
 
 def reader_or_advice(kind: Kind) -> Reader | None:
     """The reader of that kind; or None, and the page says why there is none and what to do."""
-    if (name := used(kind)) is not None:
-        with st.container(horizontal=True, vertical_alignment="center", key=f"reader-{kind}-used"):
-            st.html(
-                f"<small>Reading with the checkpoint of the run <b>{escape(name)}</b>.</small>",
-                width="content",
-            )
-            st.button("Back to the bundled model", icon=":material/undo:", on_click=use_bundled, args=[kind])
+    _say_whose(kind, "Reading")
+    _say_whose("finder", "Finding")
     try:
         return _reader(kind)
     except CheckpointError as error:
@@ -55,22 +53,40 @@ def reader_or_advice(kind: Kind) -> Reader | None:
         return None
 
 
-def use(kind: Kind, path: Path, name: str) -> None:
-    """From now on this visitor reads with the checkpoint at `path`; `name` says whose it is."""
+def _say_whose(kind: config.Kind, does: str) -> None:
+    """Whose checkpoint it is that the visitor chose, and the way back to the bundled one."""
+    name = used(kind)
+    if name is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key=f"reader-{kind}-used"):
+        st.html(
+            f"<small>{does} with the checkpoint of the run <b>{escape(name)}</b>.</small>", width="content"
+        )
+        st.button(
+            "Back to the bundled model",
+            icon=":material/undo:",
+            key=f"reader-{kind}-bundled",
+            on_click=use_bundled,
+            args=[kind],
+        )
+
+
+def use(kind: config.Kind, path: Path, name: str) -> None:
+    """From now on this visitor reads, or finds, with the checkpoint at `path`; `name` says whose it is."""
     st.session_state[f"reader-{kind}"] = path, name
 
 
-def use_bundled(kind: Kind) -> None:
+def use_bundled(kind: config.Kind) -> None:
     """Read with the checkpoint that comes with the repository again."""
     st.session_state.pop(f"reader-{kind}", None)
 
 
-def used(kind: Kind) -> str | None:
+def used(kind: config.Kind) -> str | None:
     """The name of the run whose checkpoint this visitor chose to read with; None for the bundled one."""
     return st.session_state.get(f"reader-{kind}", (None, None))[1]
 
 
-def checkpoint_path(kind: Kind) -> Path:
+def checkpoint_path(kind: config.Kind) -> Path:
     """The file that this visitor reads with."""
     path: Path = st.session_state.get(f"reader-{kind}", (BUNDLED / f"{kind}.safetensors",))[0]
     return path
@@ -88,15 +104,15 @@ def fresh_sheet(seed: int) -> Example:
 
 def _reader(kind: Kind) -> Reader:
     """A checkpoint that was replaced is loaded anew."""
-    path = checkpoint_path(kind)
-    return _loaded(path, path.stat().st_mtime if path.exists() else 0.0)
+    path, finder = checkpoint_path(kind), checkpoint_path("finder")
+    return _loaded(path, finder, *(each.stat().st_mtime if each.exists() else 0.0 for each in (path, finder)))
 
 
 # What is cached here is shared by all visitors at once: nobody changes it.
 @st.cache_resource(show_spinner="Loading the model …", max_entries=4)
-def _loaded(path: Path, last_changed: float) -> Reader:
+def _loaded(path: Path, finder: Path, *last_changed: float) -> Reader:
     limit_threads(1)
-    return Reader.from_checkpoint(path)
+    return Reader.from_checkpoint(path, finder=load_finder(finder))
 
 
 @st.cache_resource(show_spinner=False)

@@ -67,13 +67,14 @@ def show_estimate(settings: RunSettings) -> None:
         st.metric(
             "Time, about", f"{minutes / 60:.1f} h" if minutes > 90 else f"{minutes:.1f} min", width="content"
         )
-    searching = (
-        " Searching simulated camera frames comes first and takes minutes."
-        if settings.canvas.found_share
-        else ""
-    )
+    finder = settings.model.kind == "finder"
+    searching = ""
+    if finder:
+        searching = f" {settings.scenes.count:,} scenes are made first, if they are not there yet: some 30 ms each on a core."
+    elif settings.canvas.found_share:
+        searching = " Searching simulated camera frames comes first and takes minutes."
     st.caption(
-        f"{settings.training.steps:,} steps of {settings.training.batch_size} canvases, {expected.seconds_per_step * 1000:.0f} ms a step: "
+        f"{settings.training.steps:,} steps of {settings.training.batch_size} {'windows of scenes' if finder else 'canvases'}, {expected.seconds_per_step * 1000:.0f} ms a step: "
         f"timed just now on this machine, as if it had nothing else to do.{searching}"
     )
 
@@ -122,6 +123,8 @@ def follow() -> None:
         if job.message:
             st.error(layout.escape_markdown(job.message))
         st.code(job.last_lines() or "It printed nothing.", language=None)
+    elif job.alive and not progress(job.folder).step:
+        st.code(job.last_lines(1) or "Starting …", language=None)
     show_run(job.folder, key=f"training-{job.id}", alive=job.alive)
 
 
@@ -205,7 +208,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", key="train-launc
         )
         begin = st.selectbox(
             "Begin with",
-            [_RANDOM, *(f"{kind}.safetensors" for kind in ("digit", "number"))],
+            [_RANDOM, *(f"{kind}.safetensors" for kind in ("digit", "number", "finder"))],
             key="train-begin",
             help="A checkpoint must have the same model settings.",
         )

@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from core.config import SettingsError
+from core.config import Kind, SettingsError
 from core.training.scores import SCORES, SHOWN_FIRST, score_of
 from core.training.store.compare import QueryError, differing, matching, settings_of
 from core.training.store.tracking import Run, StoreError
@@ -18,6 +18,12 @@ from pages.train.live_chart import live_chart
 from pages.train.run_readings import show_errors, show_same
 
 _VIEWS: Final = ("Curves", "Settings", "Same canvases", "Errors")
+_OF_FINDERS: Final = _VIEWS[:2]  # which read nothing
+_USE: Final[dict[Kind, str]] = {
+    "number": "read numbers",
+    "digit": "read single digits",
+    "finder": "find numbers",
+}
 _CHOSEN, _BASE, _GONE = "runs-chosen", "runs-base", "runs-gone"  # in the session
 _FIRST: Final = 3  # runs that are compared where nobody chose any
 
@@ -78,9 +84,15 @@ def use(run: Run) -> None:
             f"{run.name} kept no checkpoint: it was not validated even once, or only its figures are here."
         )
         return
-    kind: readers.Kind = "digit" if run.settings.get("model.kind") == "digit" else "number"
+    kind = _kind(run)
     readers.use(kind, path, run.name)
     st.session_state["runs-used"] = (kind, run.name)
+
+
+def _kind(run: Run) -> Kind:
+    """Which model it trained."""
+    said = run.settings.get("model.kind")
+    return next((kind for kind in _USE if kind == said), "number")
 
 
 def edit(run: Run) -> None:
@@ -125,10 +137,11 @@ def messages() -> None:
     if used := st.session_state.pop("runs-used", None):
         kind, name = used
         with st.container(horizontal=True, vertical_alignment="center", key="runs-used-note"):
-            st.success(
-                f"The other pages now read {'numbers' if kind == 'number' else 'single digits'} with {layout.escape_markdown(name)}."
-            )
-            st.page_link(sitemap.DRAW.file, label="Draw a number", icon=":material/draw:")
+            st.success(f"The other pages now {_USE[kind]} with {layout.escape_markdown(name)}.")
+            if kind == "finder":
+                st.page_link(sitemap.PHOTO.file, label="Read a photo", icon=sitemap.PHOTO.icon)
+            else:
+                st.page_link(sitemap.DRAW.file, label="Draw a number", icon=sitemap.DRAW.icon)
     if gone := st.session_state.get(_GONE):
         with st.container(horizontal=True, vertical_alignment="center", key="runs-undo"):
             st.caption(f"{len(gone)} run{'s' * (len(gone) > 1)} deleted.", width="content")
@@ -423,7 +436,7 @@ else:
         else:
             view = st.segmented_control(
                 "Look at",
-                _VIEWS,
+                _VIEWS if any(_kind(run) != "finder" for run in some) else _OF_FINDERS,
                 default=_VIEWS[0],
                 required=True,
                 key="view",

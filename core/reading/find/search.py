@@ -51,16 +51,22 @@ def find_turned(gray: np.ndarray, finder: Finder, quarters: int) -> list[Place]:
 
 
 def band(gray: np.ndarray, finder: Finder) -> np.ndarray:
-    """HW float32 of the picture's size: how likely each pixel lies in the middle band of a number, at the likelier of both scales."""
+    """HW float32 of the picture's size: how likely each pixel lies in the middle band of a number, of a size that its scale is for."""
     seen, scale = _framed(gray)
     height, width = gray.shape
-    fine, coarse = (
-        cv2.resize(1 / (1 + np.exp(-odds)), None, fx=cells, fy=cells, interpolation=cv2.INTER_LINEAR)
-        for odds, cells in ((_maps(seen, finder)[0], CELL), (_maps(_halved(seen), finder)[0], 2 * CELL))
-    )
-    large = np.maximum(fine, coarse[: fine.shape[0], : fine.shape[1]])
+    fine, coarse = _likely(seen, finder, 0, _FINE), _likely(_halved(seen), finder, _COARSE, np.inf)
+    twice = cv2.resize(coarse, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+    large = np.maximum(fine, twice[: fine.shape[0], : fine.shape[1]])
     inside = large[_MARGIN : _MARGIN + round(height * scale), _MARGIN : _MARGIN + round(width * scale)]
     return cv2.resize(inside, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _likely(seen: np.ndarray, finder: Finder, least: float, most: float) -> np.ndarray:
+    """How likely each pixel of what is seen lies in the band of a number between so many and so many pixels high."""
+    maps = _maps(seen, finder)
+    tall = UNIT * 2 ** maps[1]
+    cells = ((least < tall) & (tall < most)) / (1 + np.exp(-maps[0]))
+    return cv2.resize(cells, None, fx=CELL, fy=CELL, interpolation=cv2.INTER_LINEAR)
 
 
 def _framed(gray: np.ndarray) -> tuple[np.ndarray, float]:

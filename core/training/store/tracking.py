@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlparse
 
 from filelock import FileLock
 
-from core.config import RunSettings
+from core.config import RunSettings, acting_settings
 from core.errors import PlainError
 from core.process import Identity, alive, identity
 from core.training import lab
@@ -337,12 +337,10 @@ class Store:
 
 
 def flattened(settings: RunSettings) -> dict[str, Setting]:
-    """`{"training.seed": 0, ...}`, group by group."""
-    return {
-        f"{group}.{name}": value
-        for group, values in settings.model_dump().items()
-        for name, value in values.items()
-    }
+    """`{"training.seed": 0, ...}`, group by group: those that act on this kind of model."""
+    values = settings.model_dump()
+    acting = acting_settings(settings.model.kind)
+    return {f"{group}.{name}": values[group][name] for group, names in acting.items() for name in names}
 
 
 def _words(error: BaseException, uri: str) -> str:
