@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     known = purposes()
     if name in known:
         sys.argv = [f"benchmarks.{name}", *rest]
-        runpy.run_module(f"benchmarks.{name}", run_name="__main__")
+        runpy.run_module(f"benchmarks.{name}", run_name="__main__", alter_sys=True)
         return 0
     lines = "\n".join(f"  {name:<13}{purpose}" for name, purpose in known.items())
     print(f"usage: python -m benchmarks NAME [--help] [--write]\n\n{lines}")

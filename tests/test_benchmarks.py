@@ -97,6 +97,14 @@ def test_a_benchmark_is_run_by_its_name(capsys: Output) -> None:
     assert re.search(r"\| attention heads: 4 \| 78\.\d ± 1\.\d \|", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("name", purposes())
+def test_each_benchmark_tells_how_it_is_run(name: str, capsys: Output) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([name, "--help"])
+    assert stop.value.code == 0
+    assert f"python -m benchmarks.{name}" in capsys.readouterr().out
+
+
 def test_a_benchmark_is_called_as_its_module_is() -> None:
     assert [name_of(one) for one in (Frames, WhatIf)] == ["frames", "what_if"]
     assert {name_of(one) for one in (Frames, WhatIf)} <= set(purposes())
