@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
-import runpy
+import importlib
 import sys
 from pathlib import Path
+
+from benchmarks.bench import Benchmark
 
 _SHARED = ("__init__", "__main__", "bench")
 
@@ -25,9 +27,13 @@ def main(argv: list[str] | None = None) -> int:
     name, *rest = (sys.argv[1:] if argv is None else argv) or [""]
     known = purposes()
     if name in known:
-        sys.argv = [f"benchmarks.{name}", *rest]
-        runpy.run_module(f"benchmarks.{name}", run_name="__main__", alter_sys=True)
-        return 0
+        module = importlib.import_module(f"benchmarks.{name}")
+        (benchmark,) = (
+            each
+            for each in vars(module).values()
+            if isinstance(each, type) and each.__module__ == module.__name__ and issubclass(each, Benchmark)
+        )
+        return benchmark.main(rest)
     lines = "\n".join(f"  {name:<13}{purpose}" for name, purpose in known.items())
     print(f"usage: python -m benchmarks NAME [--help] [--write]\n\n{lines}")
     return 0 if name in ("-h", "--help") else 2
