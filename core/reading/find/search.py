@@ -54,7 +54,7 @@ def band(gray: np.ndarray, finder: Finder) -> np.ndarray:
     """HW float32 of the picture's size: how likely each pixel lies in the middle band of a number, of a size that its scale is for."""
     seen, scale = _framed(gray)
     height, width = gray.shape
-    fine, coarse = _likely(seen, finder, 0, _FINE), _likely(_halved(seen), finder, _COARSE, np.inf)
+    fine, coarse = _likely(seen, finder, 0.0, _FINE), _likely(_halved(seen), finder, _COARSE, np.inf)
     twice = cv2.resize(coarse, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
     large = np.maximum(fine, twice[: fine.shape[0], : fine.shape[1]])
     inside = large[_MARGIN : _MARGIN + round(height * scale), _MARGIN : _MARGIN + round(width * scale)]
