@@ -323,7 +323,7 @@ PRESETS: dict[str, RunSettings] = {
         scenes=SceneSettings(count=1500),
         model=ModelSettings(kind="finder"),
         training=_FINDING.model_copy(
-            update={"epochs": 6, "steps_per_epoch": 100, "average": 0.98, "validation_canvases": 100}
+            update={"epochs": 10, "steps_per_epoch": 150, "average": 0.98, "validation_canvases": 100}
         ),
     ),
     "earlier-number": RunSettings(

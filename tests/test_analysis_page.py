@@ -15,6 +15,7 @@ from core.model.checkpoint import BUNDLED
 from core.understanding.reports import latency
 from pages.common import mnist as digits
 from pages.common import sitemap
+from pages.understand import finder_panel
 
 
 @pytest.fixture(autouse=True)
@@ -185,3 +186,22 @@ def nothing_stays_cached() -> Iterator[None]:
     yield
     st.cache_data.clear()
     st.cache_resource.clear()
+
+
+def test_the_finder_is_analysed_on_scenes_with_its_heat_map(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finder_panel, "_SIZES", {14: "few"})
+    page = choose(opened(app), "analysis-kind", "finder")
+    keys = {one.key for one in [*page.segmented_control, *page.number_input]}
+    assert "analysis-scenes" in keys and not {"analysis-count", "analysis-seed", "analysis-view"} & keys
+    figures = {metric.label: metric.value for metric in page.metric}
+    assert float(figures["Numbers found"].rstrip("%")) > 40 and "Right where it sees one" in figures
+    assert "14 scenes of validation digits" in words(page)
+    assert len(charts(page)) == 1 and len(page.get("image")) == 8
+    worst = [image.proto.imgs[0].caption for image in page.get("image")]
+    page = choose(page, "analysis-finder-which", "Without a number")
+    empty = [image.proto.imgs[0].caption for image in page.get("image")]
+    assert empty and all(caption.startswith("no number") for caption in empty)
+    assert any("found" in caption for caption in worst)
+    assert {one.key for one in choose(page, "analysis-kind", "digit").segmented_control} >= {"analysis-count"}

@@ -109,7 +109,7 @@ def test_the_finder_is_offered_with_what_acts_on_it_and_nothing_else() -> None:
     )
     assert {"train.training.box_weight", "train.training.label_smoothing"}.isdisjoint(keys)
     assert {metric.label: metric.value for metric in app.metric}["Parameters"] == "136,397"
-    assert "600 steps of 12 windows of scenes" in said(app) and "1,500 scenes are made first" in said(app)
+    assert "1,500 steps of 12 windows of scenes" in said(app) and "1,500 scenes are made first" in said(app)
     app.selectbox(key="train.model.kind").select("number").run()
     assert not app.exception and app.number_input(key="train.canvas.height").value == 32
     assert app.number_input(key="train.training.batch_size").value == 12, "what both have stays"

@@ -24,6 +24,7 @@ _LABEL: Final = (
 _SURE: Final = (236, 234, 242)  # the probability on the label
 _HEAT: Final = (229, 57, 53)  # where a number is seen; no digit's position has it
 _FOUND: Final = (18, 110, 130)  # of what is found: seen on paper, on a blackboard and under the heat
+_MISSED: Final = (130, 80, 223)
 _OUTLINE: Final = (129, 126, 140)  # of a number: seen on paper and on a blackboard
 _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -71,13 +72,16 @@ def heated(rgb: np.ndarray, heat: np.ndarray, strength: float = 0.75) -> np.ndar
     return (rgb * (1 - opacity) + np.array(_HEAT, np.float32) * opacity).round().astype(np.uint8)
 
 
-def sighted(gray: np.ndarray, heat: np.ndarray, outlines: Iterable[np.ndarray]) -> np.ndarray:
-    """HWC uint8 RGB: a gray picture (HW uint8) under its heat map (0 to 1, of any size), with the outlines, (4, 2) each, of what was found."""
+def sighted(
+    gray: np.ndarray, heat: np.ndarray, found: Iterable[np.ndarray], missed: Iterable[np.ndarray] = ()
+) -> np.ndarray:
+    """HWC uint8 RGB: a gray picture (HW uint8) under its heat map (0 to 1, of any size), with outlines, (4, 2) each, of what was found and missed."""
     size = gray.shape[1], gray.shape[0]
     large = cv2.resize(heat, size, interpolation=cv2.INTER_LINEAR)
     picture = heated(np.repeat(gray[..., None], 3, axis=2), large)
-    for outline in outlines:
-        _trace(picture, outline, _FOUND, max(round(min(size) / 240), 1))
+    for outlines, colour in ((missed, _MISSED), (found, _FOUND)):
+        for outline in outlines:
+            _trace(picture, outline, colour, max(round(min(size) / 240), 1))
     return picture
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from core import config
 from core.data.canvases.tiles import Tiles
 from core.model.checkpoint import BUNDLED
-from core.model.finder import load_finder
+from core.model.finder import Finder, load_finder
 from core.reading import CheckpointError, Reader, limit_threads
 from core.reading.example import Example, example, example_sheet, example_tiles
 from pages.common import layout, mnist
@@ -17,6 +17,7 @@ from pages.common import layout, mnist
 Kind = Literal["number", "digit"]
 """Of the models that read."""
 _KINDS: Final[dict[Kind, str]] = {"number": "Number", "digit": "Single digit"}
+_MODELS: Final[dict[config.Kind, str]] = {"number": "Number", "digit": "Single digit", "finder": "Finder"}
 
 
 def choose_kind(*, key: str, label: str = "") -> Kind:
@@ -34,6 +35,20 @@ def choose_kind(*, key: str, label: str = "") -> Kind:
     return kind
 
 
+def choose_model(*, key: str, label: str) -> config.Kind:
+    """The same with the finder beside them."""
+    kind: config.Kind = st.segmented_control(
+        label,
+        list(_MODELS),
+        default="number",
+        format_func=_MODELS.__getitem__,
+        key=key,
+        required=True,
+        persist_state="session",
+    )
+    return kind
+
+
 def reader_or_advice(kind: Kind) -> Reader | None:
     """The reader of that kind; or None, and the page says why there is none and what to do."""
     _say_whose(kind, "Reading")
@@ -41,16 +56,29 @@ def reader_or_advice(kind: Kind) -> Reader | None:
     try:
         return _reader(kind)
     except CheckpointError as error:
-        with layout.empty_state(
-            "There is no model to read with", str(error), key="checkpoint", icon=":material/model_training:"
-        ):
-            st.code(
-                f"python -m core train --preset {kind} --out runs/{kind}\n"
-                f"cp runs/{kind}/best.safetensors checkpoints/{kind}.safetensors",
-                language="bash",
-                wrap_lines=True,
-            )
+        _advise("There is no model to read with", kind, error)
         return None
+
+
+def finder_or_advice() -> Finder | None:
+    """The same for the finder, ready for use."""
+    _say_whose("finder", "Finding")
+    try:
+        path = checkpoint_path("finder")
+        return _loaded_finder(path, path.stat().st_mtime if path.exists() else 0.0)
+    except CheckpointError as error:
+        _advise("There is no finder", "finder", error)
+        return None
+
+
+def _advise(title: str, kind: config.Kind, error: CheckpointError) -> None:
+    with layout.empty_state(title, str(error), key="checkpoint", icon=":material/model_training:"):
+        st.code(
+            f"python -m core train --preset {kind} --out runs/{kind}\n"
+            f"cp runs/{kind}/best.safetensors checkpoints/{kind}.safetensors",
+            language="bash",
+            wrap_lines=True,
+        )
 
 
 def _say_whose(kind: config.Kind, does: str) -> None:
@@ -113,6 +141,12 @@ def _reader(kind: Kind) -> Reader:
 def _loaded(path: Path, finder: Path, *last_changed: float) -> Reader:
     limit_threads(1)
     return Reader.from_checkpoint(path, finder=load_finder(finder))
+
+
+@st.cache_resource(show_spinner="Loading the finder …", max_entries=4)
+def _loaded_finder(path: Path, last_changed: float) -> Finder:
+    limit_threads(1)
+    return load_finder(path)
 
 
 @st.cache_resource(show_spinner=False)

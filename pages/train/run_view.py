@@ -94,6 +94,7 @@ def _show_sighted(watched: Sighted, epoch: int) -> None:
             st.image(
                 png(picture),
                 alt=f"A scene with {numbers} numbers, and where the finder sees one.",
+                output_format="PNG",
                 caption=said,
             )
 

@@ -28,6 +28,7 @@ from core.understanding.reports.analysis import (
 from core.understanding.reports.latency import Profile, profile
 from core.understanding.reports.report import Report, report_html, subject_of
 from pages.common import analysis_charts, layout, mnist, readers, sitemap
+from pages.understand import finder_panel
 
 _SIZES: Final = {500: "quick", 2000: "usual", 10000: "thorough"}
 _SPLITS: Final[dict[Split, str]] = {"validation": "Validation", "test": "Test"}
@@ -137,16 +138,19 @@ def offer_downloads(
 
 layout.header(sitemap.ANALYSIS)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="analysis-controls"):
-    kind = readers.choose_kind(key="analysis-kind", label="Model")
-    count = st.segmented_control(
-        "Canvases",
-        list(_SIZES),
-        default=2000,
-        required=True,
-        key="analysis-count",
-        persist_state="session",
-        format_func=lambda size: f"{size:,} ({_SIZES[size]})",
-    )
+    kind = readers.choose_model(key="analysis-kind", label="Model")
+    if kind == "finder":
+        count = finder_panel.choose_size()
+    else:
+        count = st.segmented_control(
+            "Canvases",
+            list(_SIZES),
+            default=2000,
+            required=True,
+            key="analysis-count",
+            persist_state="session",
+            format_func=lambda size: f"{size:,} ({_SIZES[size]})",
+        )
     split = st.segmented_control(
         "Digits",
         list(_SPLITS),
@@ -156,16 +160,22 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", ke
         persist_state="session",
         format_func=_SPLITS.__getitem__,
     )
-    seed = st.number_input(
-        "Seed",
-        0,
-        9999,
-        0,
-        key="analysis-seed",
-        width=110,
-        persist_state="session",
-        help="Another seed makes other canvases: what changes between them is chance.",
-    )
+    seed = 0
+    if kind != "finder":
+        seed = st.number_input(
+            "Seed",
+            0,
+            9999,
+            0,
+            key="analysis-seed",
+            width=110,
+            persist_state="session",
+            help="Another seed makes other canvases: what changes between them is chance.",
+        )
+if kind == "finder":
+    say_what_is_analysed(split)
+    finder_panel.show_finder(count, split)
+    st.stop()
 reader = readers.reader_or_advice(kind)
 if reader is None:
     st.stop()
