@@ -18,7 +18,7 @@ from PIL import Image
 
 from core.reading import Reader
 from core.reading.find.place import Place
-from core.reading.live import LiveReader, LiveSettings
+from core.reading.live import HEAT, LiveReader, LiveSettings
 from core.reading.palette import position_rgb
 from tests.drawings import draw
 
@@ -211,6 +211,35 @@ def test_a_frozen_frame_stays_and_can_be_saved(live: LiveReader) -> None:
     assert np.array_equal(live.show(EMPTY), frame())
     live.resume()
     assert np.array_equal(live.show(EMPTY), EMPTY) and not live.frozen
+
+
+def red(picture: np.ndarray) -> np.ndarray:
+    """(n, 2) row and column of the pixels that the heat map reddens."""
+    r, g, b = np.moveaxis(picture.astype(int), 2, 0)
+    return np.argwhere((r - g > 60) & (np.abs(g - b) < 25))  # no digit's colour is like that
+
+
+def test_the_heat_map_lies_over_the_number_and_instead_of_the_attention(live: LiveReader) -> None:
+    live.settings = LiveSettings(method=HEAT, strength=1.0)
+    back = film(live, frame(), lambda: texts(live) == ["407"])
+    back = film(live, frame(), lambda: len(red(live.show(frame()))) > 100)
+    ink = np.argwhere(frame()[..., 0] < 120)
+    assert np.abs(red(back).mean(0) - ink.mean(0)).max() < 15
+    assert np.ptp(red(back)[:, 0]) < 0.9 * np.ptp(ink[:, 0]), "the middle band alone is hot"
+    assert len(coloured(back, 0)), "the boxes of the digits stay"
+    live.settings = LiveSettings(method=HEAT, strength=1.0, mirror=True)
+    mirrored = live.show(frame())
+    assert abs(319 - red(mirrored)[:, 1].mean() - ink[:, 1].mean()) < 15
+    live.settings = LiveSettings(method=HEAT, overlay=False)
+    assert np.array_equal(live.show(frame()), frame())
+
+
+def test_a_frozen_frame_has_a_heat_map_whatever_was_shown_before(live: LiveReader) -> None:
+    film(live, frame(), lambda: texts(live) == ["407"])
+    live.freeze()
+    assert not len(red(live.show(EMPTY)))
+    live.settings = LiveSettings(method=HEAT, strength=1.0)
+    assert len(red(live.show(EMPTY))) > 100
 
 
 def test_close_ends_the_thread_and_another_frame_starts_another(live: LiveReader) -> None:

@@ -13,7 +13,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.reading.live import LiveReader, LiveSettings
+from core.reading.live import HEAT, LiveReader, LiveSettings
 from pages.common import sitemap
 from pages.read import camera
 from tests.test_pages import app, words
@@ -132,3 +132,10 @@ def test_the_controls_act_on_the_visitors_own_reader(page: AppTest) -> None:
 def test_before_the_start_the_page_teaches(page: AppTest) -> None:
     assert "Hold a number up to the camera" in words(page) and "press **start**" in words(page).lower()
     assert all(button.disabled for button in page.button if button.key == "webcam-freeze")
+
+
+def test_the_heat_map_can_be_laid_over_the_video_instead_of_attention(page: AppTest) -> None:
+    (choice,) = (one for one in page.segmented_control if one.key == "webcam-method")
+    assert choice.options[-1] == "Heat map"
+    choice.select(HEAT).run()
+    assert not page.exception and page.session_state["webcam-live"].settings.method == HEAT

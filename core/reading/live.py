@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -17,8 +17,10 @@ from pydantic import Field, field_validator
 
 from core.config import Settings
 from core.reading.explain import METHODS, patch_weights
+from core.reading.files.picture import as_gray
+from core.reading.find.search import band
 from core.reading.follow import Follower
-from core.reading.overlay import Found, draw_found, png
+from core.reading.overlay import Found, draw_found, heated, png
 from core.reading.reader import LEAST_SURE, Reader
 from core.reading.reading import Reading
 
@@ -31,6 +33,8 @@ _REST: Final = 10.0  # seconds without a frame after which the thread ends by it
 _REMEMBERED: Final = 1000  # numbers in the list of the last ones
 
 LIVE_METHODS: Final = tuple(name for name, method in METHODS.items() if method.live)
+HEAT: Final = "heat"
+"""Beside those: no attention, but where the finder sees a number."""
 
 
 class LiveSettings(Settings):
@@ -39,9 +43,9 @@ class LiveSettings(Settings):
     overlay: bool = True
     """Draw boxes, readings and attention on the video."""
     strength: float = Field(0.6, ge=0, le=1)
-    """Opacity of the attention where it is highest."""
+    """Opacity of the attention, or of the heat map, where it is highest."""
     method: str = LIVE_METHODS[0]
-    """Which attention, of those in `explain.METHODS` that are fast enough."""
+    """Which attention, of those in `explain.METHODS` that are fast enough; or `HEAT`."""
     mirror: bool = False
     """Show the picture as a mirror does. It is read as the camera sees it."""
     threshold: float = Field(LEAST_SURE, ge=0, le=1)
@@ -50,8 +54,9 @@ class LiveSettings(Settings):
     @field_validator("method")
     @classmethod
     def _known(cls, method: str) -> str:
-        if method not in LIVE_METHODS:
-            raise ValueError(f"method ({method}) is not shown live; choose one of {', '.join(LIVE_METHODS)}")
+        if method not in (*LIVE_METHODS, HEAT):
+            known = ", ".join((*LIVE_METHODS, HEAT))
+            raise ValueError(f"method ({method}) is not shown live; choose one of {known}")
         return method
 
 
@@ -157,7 +162,7 @@ class LiveReader:
         try:
             if frozen is not None:
                 return self._draw(*frozen)
-            picture = self._draw(frame, agreed.shown if arrived - agreed.arrived < _STALE else ())
+            picture = self._draw(frame, agreed if arrived - agreed.arrived < _STALE else _NOTHING)
         except Exception as error:  # a frame that cannot be drawn on is better seen than not
             self._fail(stream, error)
             return frame
@@ -177,7 +182,8 @@ class LiveReader:
         with self._lock:
             stream = self._stream
             if stream.newest is not None:
-                stream.frozen = stream.newest, stream.agreed.shown
+                heat = _heat(self.reader, stream.newest)  # whatever is chosen now: another choice may follow
+                stream.frozen = stream.newest, stream.agreed._replace(heat=heat)
                 stream.waiting = None
 
     def resume(self) -> None:
@@ -187,15 +193,15 @@ class LiveReader:
 
     def picture(self) -> bytes | None:
         """The frame that is shown now, as drawn, as the bytes of a PNG file; None before the first one."""
-        frame, shown = self._current()
-        return None if frame is None else png(self._draw(frame, shown))
+        frame, agreed = self._current()
+        return None if frame is None else png(self._draw(frame, agreed))
 
     def readings(self) -> str:
         """The readings on the frame that is shown now, as JSON."""
-        _, shown = self._current()
+        _, agreed = self._current()
         now = datetime.datetime.now().astimezone().isoformat(timespec="milliseconds")
-        agreed = [{**one.reading.to_dict(), "agreed_probability": one.probability} for one in shown]
-        return json.dumps({"time": now, "readings": agreed}, indent=2)
+        readings = [{**one.reading.to_dict(), "agreed_probability": one.probability} for one in agreed.shown]
+        return json.dumps({"time": now, "readings": readings}, indent=2)
 
     def table(self) -> str:
         """The last numbers as CSV, the oldest first: when each came, and the highest probability that it had."""
@@ -206,7 +212,7 @@ class LiveReader:
 
     def statistics(self) -> LiveStatistics:
         """How it goes."""
-        _, shown = self._current()
+        _, agreed = self._current()
         with self._lock:
             stream = self._stream
             now = time.monotonic()
@@ -228,7 +234,7 @@ class LiveReader:
                 frozen=frozen,
                 errors=stream.errors,
                 error=stream.error if now - stream.failed < _MEASURED else "",
-                shown=shown if arrivals else (),
+                shown=agreed.shown if arrivals else (),
                 last=tuple(reversed(self._last)),
             )
 
@@ -248,24 +254,30 @@ class LiveReader:
         )
         stream.thread.start()
 
-    def _current(self) -> tuple[np.ndarray | None, tuple[Shown, ...]]:
+    def _current(self) -> tuple[np.ndarray | None, _Agreed]:
         """The frame that is shown, not drawn on, and what is to be drawn."""
         with self._lock:
             stream = self._stream
             if stream.frozen is not None:
                 return stream.frozen
             fresh = time.monotonic() - stream.agreed.arrived < _STALE
-            return stream.newest, stream.agreed.shown if fresh else ()
+            return stream.newest, stream.agreed if fresh else _NOTHING
 
-    def _draw(self, frame: np.ndarray, shown: Sequence[Shown]) -> np.ndarray:
+    def _draw(self, frame: np.ndarray, agreed: _Agreed) -> np.ndarray:
         settings = self.settings
         height, width = frame.shape[:2]
+        strength = settings.strength
+        if settings.method == HEAT:
+            heat = agreed.heat if settings.overlay else None
+            if heat is not None and heat.shape == (height, width):
+                frame = heated(frame, heat, strength)
+            strength = 0.0  # no attention beside it
         found = [
-            Found(one.reading, one.probability, one.weights[settings.method])
-            for one in shown
+            Found(one.reading, one.probability, one.weights.get(settings.method, _NO_WEIGHTS))
+            for one in agreed.shown
             if settings.overlay and one.reading.size == (width, height)
         ]
-        return draw_found(frame, found, strength=settings.strength, mirror=settings.mirror)
+        return draw_found(frame, found, strength=strength, mirror=settings.mirror)
 
     def _fail(self, stream: _Stream, error: Exception) -> None:
         with self._lock:
@@ -299,12 +311,13 @@ class LiveReader:
             shown = tuple(
                 Shown(one.reading, one.probability, _weights(reader, one.reading), reader) for one in agreed
             )
+            heat = _heat(reader, waiting.frame) if self.settings.method == HEAT else None
         except Exception as error:  # whatever it is, the next frame may be read
             self._fail(stream, error)
             return
         with self._lock:
             stream.turns.append(_Took.since(started))
-            stream.agreed = _Agreed(waiting.arrived, shown)
+            stream.agreed = _Agreed(waiting.arrived, shown, heat)
             if stream is self._stream:
                 self._remember(shown)
 
@@ -330,6 +343,12 @@ class _Agreed(NamedTuple):
     arrived: float
     """When the newest frame that voted came."""
     shown: tuple[Shown, ...]
+    heat: np.ndarray | None = None
+    """HW float32 of that frame, 0 to 1; None where it is not to be seen."""
+
+
+_NOTHING: Final = _Agreed(float("-inf"), ())
+_NO_WEIGHTS: Final = np.zeros((0, 1, 1), np.float32)
 
 
 class _Took(NamedTuple):
@@ -351,8 +370,8 @@ class _Stream:
     waiting: _Frame | None = None
     """The newest frame, until the model takes it."""
     newest: np.ndarray | None = None
-    frozen: tuple[np.ndarray, tuple[Shown, ...]] | None = None
-    agreed: _Agreed = field(default_factory=lambda: _Agreed(float("-inf"), ()))
+    frozen: tuple[np.ndarray, _Agreed] | None = None
+    agreed: _Agreed = _NOTHING
     drawn: float = float("-inf")
     """Which `agreed.arrived` was last sent back."""
     voters: tuple[Reader, tuple[int, ...]] | None = None
@@ -388,3 +407,8 @@ def _work(live: weakref.ref[LiveReader], stream: _Stream, wake: threading.Event)
 
 def _weights(reader: Reader, reading: Reading) -> dict[str, np.ndarray]:
     return {method: patch_weights(reader, reading, method) for method in LIVE_METHODS}
+
+
+def _heat(reader: Reader, frame: np.ndarray) -> np.ndarray:
+    """HW float32, 0 to 1: where the reader's finder sees a number in a frame."""
+    return band(as_gray(frame), reader.finder)

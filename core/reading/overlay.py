@@ -68,8 +68,8 @@ def overlay(
 
 def heated(rgb: np.ndarray, heat: np.ndarray, strength: float = 0.75) -> np.ndarray:
     """HWC uint8 RGB: a picture with a map of it, HW from 0 to 1, blended over it in one colour."""
-    opacity = strength * heat[..., None]
-    return (rgb * (1 - opacity) + np.array(_HEAT, np.float32) * opacity).round().astype(np.uint8)
+    opacity = (strength * heat).astype(np.float32)
+    return cv2.blendLinear(rgb, np.full_like(rgb, _HEAT), 1 - opacity, opacity)
 
 
 def sighted(

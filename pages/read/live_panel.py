@@ -101,7 +101,7 @@ def _note(line: str) -> str:
 
 
 def _strip(one: Shown, method: str) -> str:
-    picture = strip_picture(one.reading, one.reader.settings.model, one.weights[method], scale=4)
+    picture = strip_picture(one.reading, one.reader.settings.model, one.weights.get(method), scale=4)
     # In the page itself: Streamlit would keep every picture of a fragment that runs twice a second.
     data = b64encode(png(picture)).decode()
     return f'<img alt="The strip that the model saw, cut into patches." src="data:image/png;base64,{data}">'

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.reading import Reader
 from core.reading.explain import METHODS
-from core.reading.live import LIVE_METHODS, LiveReader, LiveSettings
+from core.reading.live import HEAT, LIVE_METHODS, LiveReader, LiveSettings
 from pages.common import layout, readers, sitemap
 from pages.read import camera, live_panel
 
@@ -121,18 +121,19 @@ def controls(live: LiveReader, playing: bool) -> None:
             persist_state="session",
         )
     method = st.segmented_control(
-        "Attention",
-        list(LIVE_METHODS),
+        "Over the video",
+        [*LIVE_METHODS, HEAT],
         default=default.method,
         persist_state="session",
-        format_func=lambda method: METHODS[method].label,
+        format_func=lambda method: METHODS[method].label if method in METHODS else "Heat map",
         key="webcam-method",
         required=True,
-        help=" ".join(f"{METHODS[method].label}: {METHODS[method].meaning}" for method in LIVE_METHODS),
+        help=" ".join(f"{METHODS[method].label}: {METHODS[method].meaning}" for method in LIVE_METHODS)
+        + " Heat map: where the finder sees the middle of a number.",
     )
     left, right = st.columns(2, gap="medium")
     strength = left.slider(
-        "Strength of the attention",
+        "Strength",
         0.0,
         1.0,
         default.strength,
