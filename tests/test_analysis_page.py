@@ -196,7 +196,7 @@ def test_the_finder_is_analysed_on_scenes_with_its_heat_map(
     keys = {one.key for one in [*page.segmented_control, *page.number_input]}
     assert "analysis-scenes" in keys and not {"analysis-count", "analysis-seed", "analysis-view"} & keys
     figures = {metric.label: metric.value for metric in page.metric}
-    assert float(figures["Numbers found"].rstrip("%")) > 40 and "Right where it sees one" in figures
+    assert float(figures["Numbers found"].rstrip("%")) > 40 and "Precision" in figures
     assert "14 scenes of validation digits" in words(page)
     assert len(charts(page)) == 1 and len(page.get("image")) == 8
     worst = [image.proto.imgs[0].caption for image in page.get("image")]

@@ -12,7 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.config import ModelSettings, RunSettings
+from core.config import PRESETS, ModelSettings, RunSettings
 from core.model.checkpoint import BUNDLED
 from core.training.same_canvases import Answers, SameCanvases
 from core.training.scores import SCORES
@@ -325,6 +325,33 @@ def test_a_run_whose_process_is_gone_is_shown_as_died(app: AppTest, store: Store
     finally:
         store.delete(run)
         store.delete(mine)
+
+
+def test_a_finder_s_run_has_curves_and_settings_and_its_checkpoint_finds_for_the_other_pages(
+    app: AppTest, store: Store, module_lab: Path
+) -> None:
+    run = store.begin("a finder", PRESETS["finder-small"], {})
+    try:
+        store.log(run, [Metric("recall", 0.5, 10, 1.0), Metric("best.recall", 0.5, 10, 1.0)])
+        path = module_lab / "best.safetensors"
+        path.write_bytes((BUNDLED / "finder.safetensors").read_bytes())
+        store.keep(run, path)
+        store.end(run, "finished")
+        run_table.changed()
+        page = opened(app, run=[run])
+        row = next(row for row in table(page) if row["name"] == "a finder")
+        assert row["best.recall"] == 0.5
+        assert page.segmented_control(key="view").options == ["Curves", "Settings"]
+        assert page.multiselect(key="metrics").value == ["recall"]
+        assert not any(name.startswith("canvas.") for name in store.run(run).settings)
+        checked(button(page, "Use this checkpoint").click().run())
+        assert "now find numbers with" in words(page)
+        photo = checked(page.switch_page(sitemap.PHOTO.file).run())
+        assert "Finding with the checkpoint of the run <b>a finder</b>" in words(photo)
+        checked(button(photo, "Back to the bundled model").click().run())
+        assert "reader-finder" not in photo.session_state
+    finally:
+        store.delete(run)
 
 
 def test_a_store_that_cannot_be_read_says_what_to_do(

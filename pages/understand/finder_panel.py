@@ -78,15 +78,19 @@ def show_finder(count: int, split: Split) -> None:
 
 
 def _show_figures(found: FindingScores) -> None:
+    figures = {
+        "Numbers found": (found.recall, f"Recall: of {found.numbers:,} numbers."),
+        "Precision": (found.precision, "Of all places that it takes for a number, those that are one."),
+        "Both (F1)": (found.f1, "The harmonic mean of the two: the best epoch of a training is kept by it."),
+        "Overlap": (found.overlap, "Of a place and its number: intersection over union, the median."),
+        "Claimed wrongly": (
+            found.claimed,
+            f"Of {found.empty:,} scenes without a number, those in which something is seen.",
+        ),
+    }
     with st.container(horizontal=True, key="analysis-finder-figures"):
-        for label, value, meaning in (
-            ("Numbers found", f"{found.recall:.1%}", f"Recall: of {found.numbers:,} numbers."),
-            ("Right where it sees one", f"{found.precision:.1%}", "Precision: of all places that it takes for a number."),
-            ("Both", f"{found.f1:.1%}", "F1, their harmonic mean: a trained finder is kept by it."),
-            ("Overlap", f"{found.overlap:.0%}", "Of a box and its number: intersection over union, the median."),
-            ("Claimed where none is", f"{found.claimed:.1%}", f"Of {found.empty:,} scenes without a number, those in which something is seen."),
-        ):  # fmt: skip
-            st.metric(label, value, help=meaning, width=170)
+        for label, (share, meaning) in figures.items():
+            st.metric(label, f"{share:.1%}", help=meaning, width=150)
 
 
 def _by_height(found: FindingScores) -> go.Figure:
