@@ -31,3 +31,13 @@ def test_the_place_around_pieces_of_a_line_is_turned_as_the_line_is(angle: float
 
     joined = around([piece(right, 40.0), piece(middle, 10.0), piece(left, 40.0)])
     assert joined.outline == pytest.approx(whole.outline, abs=1e-3)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.4, -2.0])
+def test_a_parted_place_meets_at_that_share_of_its_length(angle: float) -> None:
+    whole = Place((0.0, 0.0, 100.0, 20.0), angle)
+    first, second = (part.outline for part in whole.parted(0.3))
+    seam = whole.outline[0] + 0.3 * (whole.outline[1] - whole.outline[0])
+    assert first[0] == pytest.approx(whole.outline[0], abs=1e-4)
+    assert second[2] == pytest.approx(whole.outline[2], abs=1e-4)
+    assert first[1] == pytest.approx(seam, abs=1e-4) and second[0] == pytest.approx(seam, abs=1e-4)

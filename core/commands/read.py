@@ -110,7 +110,8 @@ def _as_text(path: Path, page: Page, readings: list[Reading]) -> str:
     lines = []
     for reading in readings:
         digits = "  ".join(f"{digit.symbol} {digit.probability:.1%}" for digit in reading.digits)
-        lines.append(f"{_name(path, page)}: {reading.text}  ({reading.probability:.1%})  {digits}")
+        part = " (a part of a longer number)" if reading.is_cut else ""
+        lines.append(f"{_name(path, page)}: {reading.text}{part}  ({reading.probability:.1%})  {digits}")
     return "\n".join(lines) or f"{_name(path, page)}: no number here"
 
 

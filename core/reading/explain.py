@@ -64,9 +64,16 @@ def attention_maps(
 def patch_weights(
     reader: Reader, reading: Reading, method: str = "raw", *, layer: int = -1, head: int | None = None
 ) -> np.ndarray:
-    """(digits, rows, columns) float32 weights of the patches, by one of `METHODS`. Raises `ValueError` as `attention_maps`."""
+    """(digits, rows, columns) float32 weights of the patches, by one of `METHODS`; all 0 of a number that was read in parts.
+
+    Raises `ValueError` as `attention_maps`.
+    """
     if not reading.digits:
         return np.zeros((0, 1, 1), np.float32)
+    if (
+        len(reading.digits) > reader.settings.canvas.max_digits
+    ):  # read in parts, each of which looked at a strip of its own
+        return np.zeros((len(reading.digits), *reader.model.grid), np.float32)
     if reading.attention is None:
         raise ValueError("the reading holds no attention; read the picture with with_attention=True")
     layers = layer_count(reader, method)

@@ -57,7 +57,9 @@ class Follower:
         agreed = []
         for track in self.tracks:
             reading = next(readings) if any(track is each for each in seen) else None
-            if reading is not None and set(reading.text) == {"1"} and not on_paper(gray, track.place):
+            if reading is not None and (
+                reading.is_cut or (set(reading.text) == {"1"} and not on_paper(gray, track.place))
+            ):
                 reading = None
             said = track.vote(reading)
             if said is None or said.probability < needed(said.reading.text, at_least):

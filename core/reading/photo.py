@@ -188,7 +188,19 @@ def as_csv(photos: Iterable[Photo], corrections: Corrections) -> str:
     file = io.StringIO()
     lines = csv.writer(file, lineterminator="\n")
     lines.writerow(
-        ("file", "page", "place", "number", "read_as", "probability", "left", "top", "right", "bottom")
+        (
+            "file",
+            "page",
+            "place",
+            "number",
+            "read_as",
+            "probability",
+            "left",
+            "top",
+            "right",
+            "bottom",
+            "is_cut",
+        )
     )
     for photo in photos:
         for place, number in enumerate(photo.numbers, start=1):
@@ -196,7 +208,9 @@ def as_csv(photos: Iterable[Photo], corrections: Corrections) -> str:
             if text is not None:
                 box = [f"{side:.1f}" for side in reading.box or (0, 0, *photo.size)]
                 probability = f"{reading.probability:.4f}"
-                lines.writerow((photo.name, photo.page, place, text, reading.text, probability, *box))
+                lines.writerow(
+                    (photo.name, photo.page, place, text, reading.text, probability, *box, reading.is_cut)
+                )
     return file.getvalue()
 
 
@@ -209,6 +223,7 @@ def _plain(reading: Reading) -> dict[str, Any]:
     return {
         "text": reading.text,
         "probability": round(reading.probability, 5),
+        "is_cut": reading.is_cut,
         "box": rounded(reading.box),
         "digits": [
             {"value": digit.value, "probability": round(digit.probability, 5), "box": rounded(digit.box)}

@@ -6,7 +6,7 @@ import copy
 import functools
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +25,7 @@ from core.reading.files.picture import Picture, as_gray, as_rgb
 from core.reading.find.place import Box, Place, around
 from core.reading.find.search import find, find_turned
 from core.reading.find.tight_crop import box_of_all_ink
+from core.reading.long import is_cut, parting
 from core.reading.reading import Attention, DigitReading, Reading
 
 _INK = 0.3  # of full ink: what counts as a stroke's side
@@ -41,6 +42,8 @@ class _Spot:
     """A place in one of the pictures, ready for `strip`."""
 
     picture_index: int
+    gray: np.ndarray
+    place: Place
     box: Box
     picture: np.ndarray
     extents: tuple[float, float]
@@ -209,7 +212,15 @@ class Reader:
         """A place in the picture of that number, cut out."""
         canvas = self.settings.canvas
         shown = fit(gray, place.box, canvas.height, canvas.width, place.angle)
-        return _Spot(number, _within(place.upright, gray), *shown, gray.shape[::-1], _milliseconds(started))
+        return _Spot(
+            number,
+            gray,
+            place,
+            _within(place.upright, gray),
+            *shown,
+            gray.shape[::-1],
+            _milliseconds(started),
+        )
 
     def _nothing(self, size: tuple[int, int], started: float) -> Reading:
         """Of a picture without ink."""
@@ -242,7 +253,41 @@ class Reader:
                         {"prepare": prepared, "model": model, "total": prepared + model},
                     )
                 )
-        return readings
+        return [
+            self._in_parts(reading, spot) if reading.is_cut else reading
+            for reading, spot in zip(readings, spots, strict=True)
+        ]
+
+    def _in_parts(self, cut: Reading, spot: _Spot) -> Reading:
+        """A number with more digits than the model reads, read in two parts; as it is where they make no number of more."""
+        to_picture = cut.placement.to_picture()
+        along = to_picture[:, 0] / cut.placement.scale
+        seam = to_picture @ (parting(cut.strip), cut.strip.shape[0] / 2, 1)
+        left, _, right, _ = spot.place.box
+        share = 0.5 + (seam - _middle(spot.place.box)) @ along / (right - left)
+        started = time.perf_counter()
+        parts = [self._spot(0, spot.gray, place, started) for place in spot.place.parted(share)]
+        first, second = self._read(parts, with_attention=False)
+        # Each part shows a little of the other one, too.
+        digits = [
+            digit
+            for part, sign in ((first, -1), (second, 1))
+            for digit in part.digits
+            if sign * ((_middle(digit.box) - seam) @ along) > 0
+        ]
+        probability = first.probability * second.probability
+        if len(digits) <= len(cut.digits):
+            return cut
+        took = {name: cut.timings[name] + first.timings[name] + second.timings[name] for name in cut.timings}
+        return replace(
+            cut,
+            text="".join(digit.symbol for digit in digits),
+            probability=probability,
+            digits=tuple(digits),
+            attention=None,
+            timings=took,
+            is_cut=first.is_cut or second.is_cut,
+        )
 
     def _reading(
         self,
@@ -255,6 +300,10 @@ class Reader:
         placement, box, size = place
         box = _around_ink(seen, placement, box)
         digits, probability = self._digits(output, placement, box, size)
+        cut = False
+        if output.boxes is not None and len(digits) == self.settings.canvas.max_digits:
+            height, width = seen.shape
+            cut = is_cut(seen, output.boxes[0, : len(digits)].numpy() * (width, height, width, height))
         return Reading(
             text="".join(digit.symbol for digit in digits),
             probability=probability,
@@ -265,6 +314,7 @@ class Reader:
             size=size,
             attention=self._attention(output, len(digits)) if with_attention else None,
             timings=timings,
+            is_cut=cut,
         )
 
     def _digits(
@@ -329,9 +379,12 @@ def _bundled_finder() -> Finder:
     return load_finder()
 
 
-def _worth(reading: Reading) -> tuple[bool, float]:
-    """Of two readings of a picture the one that is worth more counts: a likely number before "nothing", which a bad cut may have caused."""
-    return bool(reading.text) and reading.probability >= LEAST_SURE, reading.probability
+def _worth(reading: Reading) -> tuple[bool, bool, float]:
+    """Of two readings of a picture the one that is worth more counts: a likely number before "nothing", which a bad cut may have caused;
+    and a part of a number is worth least.
+    """
+    likely = bool(reading.text) and reading.probability >= LEAST_SURE
+    return likely and not reading.is_cut, not reading.is_cut, reading.probability
 
 
 def _claimed(reading: Reading, at_least: float) -> bool:
@@ -345,6 +398,11 @@ def _digits_in(readings: list[Reading]) -> int:
 def needed(text: str, at_least: float) -> float:
     """A 1 is an upright stroke, and so is the edge of anything: with nothing but 1s, the doubt may be a tenth as large."""
     return 1 - (1 - at_least) / 10 if set(text) == {"1"} else at_least
+
+
+def _middle(box: Box) -> np.ndarray:
+    left, top, right, bottom = box
+    return np.array([left + right, top + bottom]) / 2
 
 
 def _within(box: Box, gray: np.ndarray) -> Box:

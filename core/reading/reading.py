@@ -61,9 +61,11 @@ class Reading:
     size: tuple[int, int]
     """Width and height of the picture."""
     attention: Attention | None
-    """None where no ink was found, or none was asked for."""
+    """None where no ink was found, none was asked for, or the number was read in parts."""
     timings: dict[str, float]
     """Milliseconds: prepare, model, total."""
+    is_cut: bool = False
+    """Whether more digits stand there than were read: the text is a part of the number."""
 
     @property
     def attention_maps(self) -> np.ndarray:
@@ -81,6 +83,7 @@ class Reading:
         return {
             "text": self.text,
             "probability": self.probability,
+            "is_cut": self.is_cut,
             "digits": [
                 {
                     "value": digit.value,

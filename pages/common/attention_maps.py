@@ -56,6 +56,11 @@ def attention_of(reader: Reader, reading: Reading, rgb: np.ndarray, view: View) 
 
 def choose_attention(reader: Reader, reading: Reading, *, key: str) -> View:
     """The controls: which digit, by which method, in which layer and head. They keep what was chosen."""
+    if reading.attention is None:
+        st.markdown(
+            "This number is longer than the model reads at once. It was read in parts, so where it looked is not shown."
+        )
+        return SIMPLEST
     digit = choose_digit(reading, key=f"{key}-digit")
     names = list(METHODS)
     number = _choose(

@@ -34,12 +34,11 @@ def say_no_number(kind: readers.Kind) -> None:
 
 def say_limits(reader: Reader, reading: Reading, kind: readers.Kind) -> None:
     """What the model cannot do, where this drawing may have met it."""
-    longest = reader.settings.canvas.max_digits
     if reading.probability < 0.5:
         st.markdown(":material/help: Hardly more than a guess. Clearer strokes, further apart, help.")
-    if kind == "number" and len(reading.text) == longest:
+    if reading.is_cut:
         st.markdown(
-            f":material/info: This model reads up to {longest} digits. If you wrote more, some are left out."
+            ":material/content_cut: This is a part of the number: more digits stand there than were read."
         )
     if kind == "digit" and reading.box is not None:
         left, top, right, bottom = reading.box

@@ -72,6 +72,11 @@ def correct(photos: Sequence[Photo]) -> None:
             kept.pop(name, None)
         else:
             kept[name] = text
+    parts = [
+        number.reading.text for number in shown.values() if number.reading.is_cut and number.key not in kept
+    ]
+    if parts:
+        st.markdown(f":material/content_cut: More digits stand there than were read: {', '.join(parts)}.")
     changed = [name for name in shown if name in kept]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(

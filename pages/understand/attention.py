@@ -65,6 +65,14 @@ with answer:
         st.caption(
             f"Written: {chosen.written}. " + ("Right." if right else "Misread, and worth a look inside.")
         )
+if reading.attention is None and reading.text:
+    layout.empty_state(
+        "Too long to look inside",
+        "The number has more digits than the model reads at once, so it was read in parts. Choose a shorter one.",
+        key="parts",
+        icon=":material/content_cut:",
+    )
+    st.stop()
 if reading.attention is None:
     layout.empty_state(
         "No ink here", "Choose a picture with a number on it.", key="ink", icon=":material/draw:"

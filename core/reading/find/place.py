@@ -42,6 +42,19 @@ class Place:
         wide, tall = (right - left) / 2, (bottom - top) / 2
         return Place((x - wide, y - tall, x + wide, y + tall), self.angle + quarters * np.pi / 2)
 
+    def parted(self, share: float) -> tuple[Place, Place]:
+        """The part before that share of its length, and the part behind it."""
+        left, top, right, bottom = self.box
+        wide, level = right - left, (top + bottom) / 2
+        parts = []
+        for first, last in ((0.0, share), (share, 1.0)):
+            away = np.array([((first + last) / 2 - 0.5) * wide, 0.0]) @ self._turn
+            x, y = (left + right) / 2 + away[0], level + away[1]
+            half = (last - first) * wide / 2
+            box = x - half, y - (bottom - top) / 2, x + half, y + (bottom - top) / 2
+            parts.append(Place((float(box[0]), float(box[1]), float(box[2]), float(box[3])), self.angle))
+        return parts[0], parts[1]
+
     @property
     def _turn(self) -> np.ndarray:
         """(2, 2): points of the upright rectangle, from its middle, times this are points of the turned one."""
