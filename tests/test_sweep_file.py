@@ -88,6 +88,7 @@ def test_a_sweep_ends_where_its_target_is_reached(sample: Mnist) -> None:
         ("lr: {values: [0.001, 0.01]}", "did you mean 'learning_rate'"),
         ("model.heads.x: {value: 3}", "leave '.x' out"),
         ("model: {value: 3}", "must be an object of settings"),
+        ("model.kind: {values: [number, finder]}", "model.kind (finder) is not swept"),
         ("a: !!bool abc", "neither YAML nor JSON"),
         ("\n  ".join(f"p{n}: {{value: 1}}" for n in range(3000)), "parameters"),
     ],
