@@ -2,7 +2,9 @@
 
 import os
 import socket
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from core.data.canvases.tiles import Tiles
     from core.data.mnist import Mnist
     from core.reading import Reader
+    from core.training.store.tracking import Store
 
 # Before anything imports torch: several tests at once must not fight over the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -20,12 +23,15 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 ROOT = Path(__file__).parents[1]
 MOST_PROCESSES = 8  # each takes a gigabyte, a browser and a server of its own
+WAITING = (
+    1  # of the processes: each spends a third of its time waiting for a browser, a server or a run of its own
+)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """A folder of tests is shared out among the cores; files that are named run at once in this process."""
+    """A folder of tests is shared out, to a process for each core and one more; files that are named run at once in this process."""
     folders = any(Path(argument).is_dir() for argument in config.args)
-    return min(os.cpu_count() or 1, MOST_PROCESSES) if folders else 0
+    return min((os.cpu_count() or 1) + WAITING, MOST_PROCESSES) if folders else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,6 +60,24 @@ def tiles(sample: "Mnist") -> "Tiles":
     from core.data.canvases.tiles import make_tiles
 
     return make_tiles(sample.split("train"))
+
+
+@pytest.fixture(scope="session")
+def store_in(tmp_path_factory: pytest.TempPathFactory) -> "Callable[[Path], Store]":
+    """store_in(lab): a lab's run store, in which nothing is. MLflow takes a second to make one; these are copies of one."""
+    from core.training.store.tracking import Store, StoreError
+
+    empty = tmp_path_factory.mktemp("store") / "store.db"
+    with pytest.raises(StoreError, match="no such run"):
+        Store(f"sqlite:///{empty}").run("none")
+
+    def copy(lab: Path) -> Store:
+        path = lab / "store.db"
+        with closing(sqlite3.connect(empty)) as source, closing(sqlite3.connect(path)) as target:
+            source.backup(target)
+        return Store(f"sqlite:///{path}")
+
+    return copy
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -30,7 +30,7 @@ def app(root: Path, sample: Mnist, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The app, with the sample whatever is on this machine."""
     monkeypatch.setattr("streamlit_webrtc.component.get_this_session_info", lambda: None)
     monkeypatch.setattr(digits, "mnist", lambda: sample)
-    return AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=120).run()
+    return AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=120)
 
 
 def opened(app: AppTest) -> AppTest:

@@ -1,7 +1,7 @@
 """A study travels in one file, and is the same study in another lab."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,12 @@ from tests.test_sweep import TINY, file
 
 
 def test_sweeps_and_their_runs_come_out_of_the_file_as_they_went_in(
-    sample: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample: Mnist, tmp_path: Path, store_in: Callable[[Path], Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for lab in ("here", "there"):
+        (tmp_path / lab).mkdir()
     monkeypatch.setenv("NUMBERS_LAB", str(tmp_path / "here"))
-    here, archive = Store(), tmp_path / "study.zip"
+    here, archive = store_in(tmp_path / "here"), tmp_path / "study.zip"
     first = sweep.begin(file(), "heads", TINY, sample=True)
     list(run(first, sample, here, lambda settings: None))
     here.tag(here.runs()[0].id, "any “tag” ../", "<b>")
@@ -34,7 +36,7 @@ def test_sweeps_and_their_runs_come_out_of_the_file_as_they_went_in(
     assert main(["pack", str(by_command), "--sweep", "layers"]) == 1
 
     monkeypatch.setenv("NUMBERS_LAB", str(tmp_path / "there"))
-    there = Store()
+    there = store_in(tmp_path / "there")
     assert list(unpack(archive, there)) == [(1, 2), (2, 2)]
     second = sweep.load("heads")
     for before, after in zip(sweep.trials(first), sweep.trials(second), strict=True):
@@ -55,11 +57,12 @@ def test_sweeps_and_their_runs_come_out_of_the_file_as_they_went_in(
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def study(tmp_path_factory: pytest.TempPathFactory, store_in: Callable[[Path], Store]) -> Iterator[Store]:
     """The study that comes with the repository, unpacked into a lab of its own."""
+    lab = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NUMBERS_LAB", str(tmp_path_factory.mktemp("study")))
-        store = Store()
+        patch.setenv("NUMBERS_LAB", str(lab))
+        store = store_in(lab)
         list(unpack(BUNDLED, store))
         yield store
 

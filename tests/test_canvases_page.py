@@ -20,7 +20,7 @@ def app(tiles: Tiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppT
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NUMBERS_DATA", str(tmp_path_factory.mktemp("mnist")))
         mnist.mnist.clear()
-        page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+        page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
         yield page.switch_page(sitemap.CANVASES.file).run()
         mnist.mnist.clear()
 

@@ -21,7 +21,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     """The page with the sample."""
     monkeypatch.setenv("NUMBERS_DATA", str(tmp_path))
     mnist.mnist.clear()
-    page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60).run()
+    page = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
     yield page.switch_page(sitemap.DATA.file).run()
     mnist.mnist.clear()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock
 
 from core.config import CanvasSettings, ModelSettings, RunSettings, TrainingSettings
 from core.files import read_json, write_json
@@ -32,6 +33,16 @@ def own_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for job in jobs.jobs():
         jobs.kill(job.id)
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Iterator[list[str]]:
+    """A command that goes on until it is ended, and needs no torch: it waits for a job's turn, which never comes."""
+    folder = tmp_path / "elsewhere" / "a-job"
+    folder.mkdir(parents=True)
+    write_json(folder / "job.json", {"name": "waits", "command": ["read"], "created": 0.0})
+    with FileLock(folder.with_name(".place-0.lock")), FileLock(folder.with_name(".place-1.lock")):
+        yield ["job", str(folder)]
 
 
 def train(settings: RunSettings, name: str = "a run") -> jobs.Job:
@@ -73,23 +84,27 @@ def test_a_training_runs_to_its_end_and_its_folder_holds_what_it_made() -> None:
     assert "done; the best checkpoint is" in job.last_lines()
 
 
-def test_a_job_belongs_to_no_one_and_outlives_who_started_it() -> None:
-    process = psutil.Process(pid(train(LONG)))
+def test_a_job_belongs_to_no_one_outlives_who_started_it_and_lets_others_go_first(endless: list[str]) -> None:
+    process = psutil.Process(pid(jobs.launch(endless, "a job")))
     assert process.ppid() != os.getpid()
     assert os.getsid(process.pid) == process.pid  # a closed terminal does not reach it
+    assert process.nice() == min(os.nice(0) + 5, 19)
 
 
-def test_a_job_waits_while_another_one_works_and_then_takes_its_turn() -> None:
-    first, second = train(LONG), train(TINY)
-    wait_until(lambda: is_learning(first), "the first one to learn")
+def test_a_job_waits_while_another_one_works_and_then_takes_its_turn(endless: list[str]) -> None:
+    first, second = jobs.launch(endless, "first"), jobs.launch(endless, "second")
+    wait_until(lambda: jobs.find(first.id).state == "running", "the first one's turn")
+    wait_until(lambda: (second.folder / "state.json").exists(), "the second one to wait")
     assert jobs.find(second.id).state == "queued"
     jobs.kill(first.id)
-    wait_until(lambda: jobs.find(second.id).state == "finished", "the second one to have had its turn")
+    wait_until(lambda: jobs.find(second.id).state == "running", "the second one's turn")
 
 
-def test_two_work_at_once_where_the_machine_may_do_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_work_at_once_where_the_machine_may_do_two(
+    endless: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(jobs.AT_ONCE, "2")
-    both = train(LONG), train(LONG)
+    both = jobs.launch(endless, "one"), jobs.launch(endless, "another one")
     wait_until(lambda: all(jobs.find(job.id).state == "running" for job in both), "both to run")
 
 
@@ -103,19 +118,18 @@ def test_a_stopped_training_keeps_what_it_learned_and_goes_on_from_there() -> No
     wait_until(lambda: progress(job.folder).step > reached, "it to go on")
 
 
-def test_a_job_that_waits_can_be_stopped_before_its_turn() -> None:
-    first, second = train(LONG), train(TINY)
+def test_a_job_that_waits_can_be_stopped_before_its_turn(endless: list[str]) -> None:
+    first, second = jobs.launch(endless, "first"), jobs.launch(endless, "second")
     wait_until(lambda: jobs.find(first.id).state == "running", "the first one's turn")
     wait_until(lambda: (second.folder / "state.json").exists(), "the second one to wait")
     jobs.stop(second.id)
     wait_until(lambda: jobs.find(second.id).state == "stopped", "it to leave")
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL])
-def test_a_process_that_died_is_never_shown_as_running(how: signal.Signals) -> None:
+def test_a_process_that_died_is_never_shown_as_running() -> None:
     job = train(LONG)
     wait_until(lambda: is_learning(job), "it to learn")
-    os.kill(pid(job), how)
+    os.kill(pid(job), signal.SIGKILL)
     wait_until(lambda: not jobs.find(job.id).alive, "it to be missed")
     job = jobs.find(job.id)
     assert job.state == "died"
@@ -124,8 +138,10 @@ def test_a_process_that_died_is_never_shown_as_running(how: signal.Signals) -> N
     wait_until(lambda: jobs.find(job.id).state == "running", "it to go on")
 
 
-def test_a_job_that_was_killed_says_so_and_another_process_with_its_number_is_not_taken_for_it() -> None:
-    job = train(LONG)
+def test_a_job_that_was_killed_says_so_and_another_process_with_its_number_is_not_taken_for_it(
+    endless: list[str],
+) -> None:
+    job = jobs.launch(endless, "a job")
     wait_until(lambda: jobs.find(job.id).state == "running", "its turn")
     jobs.kill(job.id)
     assert jobs.find(job.id).state == "killed"
@@ -156,8 +172,8 @@ def test_an_id_that_is_a_path_finds_nothing() -> None:
         jobs.find("../jobs")
 
 
-def test_a_running_job_is_not_resumed() -> None:
-    job = train(LONG)
+def test_a_running_job_is_not_resumed(endless: list[str]) -> None:
+    job = jobs.launch(endless, "a job")
     with pytest.raises(jobs.JobError, match="stop it first"):
         jobs.resume(job.id)
 

@@ -35,7 +35,7 @@ def file(gray: np.ndarray, kind: str = "PNG", *others: np.ndarray) -> bytes:
 
 @pytest.fixture
 def page(root: Any) -> AppTest:
-    app = AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=60)
     page = app.switch_page(sitemap.PHOTO.file).run()
     assert not page.exception
     return page

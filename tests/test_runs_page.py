@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,9 @@ def module_lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ids(module_lab: Path) -> dict[str, str]:
+def ids(module_lab: Path, store_in: Callable[[Path], Store]) -> dict[str, str]:
     """Four runs by the number of their heads, oldest first; those with 4 and 8 kept a checkpoint."""
-    store = Store(f"sqlite:///{module_lab / 'store.db'}")
+    store = store_in(module_lab)
     made = {}
     for heads, clean in ((1, 0.5), (2, 0.7), (4, 0.9), (8, 0.8)):
         settings = RunSettings(model=ModelSettings(heads=heads))
@@ -76,7 +76,7 @@ def store(ids: dict[str, str]) -> Store:
 def app(root: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setattr("streamlit_webrtc.component.get_this_session_info", lambda: None)
     monkeypatch.setattr(run_readings, "_SIZES", {60: "tiny", 120: "small"})
-    return AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=120).run()
+    return AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=120)
 
 
 def opened(app: AppTest, **parameters: Any) -> AppTest:

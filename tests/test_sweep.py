@@ -51,6 +51,12 @@ def file(parameters: str = HEADS, *, method: str = "grid", metric: str = "score"
     return f"method: {method}\nmetric: {{name: {metric}, goal: maximize}}\n{more}\nparameters:\n  {lines}\n"
 
 
+@pytest.fixture
+def store(tmp_path: Path, store_in: Callable[[Path], Store]) -> Store:
+    """The run store of this test's lab."""
+    return store_in(tmp_path)
+
+
 @pytest.fixture(autouse=True)
 def own_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     threads = torch.get_num_threads()
@@ -177,8 +183,7 @@ def test_distributions_mean_what_they_mean_to_weights_and_biases(
 # Running
 
 
-def test_a_grid_trains_every_combination_once_and_records_each_as_a_run(sample: Mnist) -> None:
-    store = Store()
+def test_a_grid_trains_every_combination_once_and_records_each_as_a_run(sample: Mnist, store: Store) -> None:
     sweep = begin(file("num_heads: {values: [1, 2]}\ntraining.seed: {values: [0, 1]}"), "heads", TINY)
     records = trained(sweep, sample, store)
     done = trials(sweep)
@@ -233,13 +238,12 @@ def test_values_that_do_not_go_together_are_told_and_others_drawn(sample: Mnist)
     assert all("divisible" in trial.why for trial in trials(sweep) if trial.state == "failed")
 
 
-def test_what_does_badly_is_given_up(sample: Mnist, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_badly_is_given_up(sample: Mnist, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the settings that hardly learn, none is trained to its end."""
     text = file(
         "training.seed: {values: [0, 1, 2, 3, 4, 5, 6]}", more="early_terminate: {type: median, min_iter: 1}"
     )
     scored(monkeypatch, lambda settings: 1 - settings.training.seed / 10)
-    store = Store()
     sweep = begin(text, "s", TINY)
     trained(sweep, sample, store)
     assert [trial.state for trial in trials(sweep)] == ["finished"] * 4 + ["pruned"] * 3
@@ -257,7 +261,7 @@ def test_both_ways_to_give_up_run_on_real_trainings(kind: str, sample: Mnist) ->
 
 
 def test_a_trial_that_diverges_is_told_and_the_sweep_goes_on(
-    sample: Mnist, monkeypatch: pytest.MonkeyPatch
+    sample: Mnist, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = reading_task.losses
 
@@ -267,7 +271,6 @@ def test_a_trial_that_diverges_is_told_and_the_sweep_goes_on(
 
     monkeypatch.setattr(reading_task, "losses", broken)
     sweep = begin(file("training.seed: {values: [0, 1, 2]}"), "s", TINY)
-    store = Store()
     trained(sweep, sample, store)
     done = trials(sweep)
     assert [trial.state for trial in done] == ["finished", "failed", "finished"]
@@ -285,10 +288,10 @@ def test_a_database_can_hold_the_trials(sample: Mnist, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("steps", [1, 3, 5])
-def test_a_sweep_that_is_stopped_goes_on_to_the_same_bits(steps: int, sample: Mnist) -> None:
+def test_a_sweep_that_is_stopped_goes_on_to_the_same_bits(steps: int, sample: Mnist, store: Store) -> None:
     whole = begin(file(), "whole", TINY)
     trained(whole, sample)
-    sweep, store = begin(file(), "cut", TINY), Store()
+    sweep = begin(file(), "cut", TINY)
     taken = run(sweep, sample, store, lambda settings: None)
     for _, record in taken:
         if isinstance(record, Step) and record.step == steps:

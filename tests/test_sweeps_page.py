@@ -63,7 +63,7 @@ def finished(trained: Path, tmp_path: Path) -> Sweep:
 @pytest.fixture
 def app(root: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setattr("streamlit_webrtc.component.get_this_session_info", lambda: None)
-    return AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=60).run()
+    return AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=60)
 
 
 def opened(app: AppTest) -> AppTest:

@@ -38,10 +38,13 @@ AT_ONCE = "NUMBERS_JOBS"
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _ASKED, _PROCESS, _STATE, _OUTPUT = "job.json", "process.json", "state.json", "output.txt"
 _STOPPING = "stopping"
-# The process that starts the job ends at once, so that the job belongs to nobody and no dead child is left behind.
+# The process that starts the job ends at once, so that the job belongs to nobody and no dead child is left behind. It is nice, and so
+# is the job: whoever uses the app meanwhile comes first.
 _DETACH = """
-import json, subprocess, sys
+import json, os, subprocess, sys
 from core.process import identity
+if hasattr(os, "nice"):
+    os.nice(5)
 with open(sys.argv[1], "ab") as out:
     job = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
 print(json.dumps(identity(job.pid)))

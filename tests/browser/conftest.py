@@ -1,6 +1,7 @@
 """The real app in a subprocess, and a headless Chromium to look at it with; everything stays on this machine."""
 
 import contextlib
+import functools
 import os
 import shutil
 import socket
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.conftest import ROOT
 
@@ -122,30 +123,47 @@ def app(chromium_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield server
 
 
+@pytest.fixture(scope="module")
+def visitor(browser: Browser) -> Iterator[Callable[[bool], BrowserContext]]:
+    """visitor(touch): the one visitor with fingers, or the one with a mouse, of a file of tests.
+
+    A browser reads, compiles and forgets the frontend anew for each visitor, which takes it two seconds.
+    """
+    with contextlib.ExitStack() as all_of_them:
+
+        @functools.cache
+        def enter(touch: bool) -> BrowserContext:
+            return all_of_them.enter_context(browser.new_context(has_touch=touch))
+
+        yield enter
+
+
 @pytest.fixture
-def open_tab(browser: Browser) -> Iterator[OpenTab]:
-    """open_tab(url, width=, height=, scheme=, touch=): a fresh visitor's tab, in which nothing may go wrong."""
-    with contextlib.ExitStack() as visitors:
+def open_tab(visitor: Callable[[bool], BrowserContext]) -> Iterator[OpenTab]:
+    """open_tab(url, width=, height=, scheme=, touch=): a tab of a visitor who was never here, in which nothing may go wrong."""
+    tabs: list[Page] = []
+    errors: list[str] = []
 
-        def visit(
-            url: str, *, width: int = 1280, height: int = 900, scheme: str = "light", touch: bool = False
-        ) -> Page:
-            assert scheme in ("light", "dark")
-            visitor = browser.new_context(
-                viewport={"width": width, "height": height},
-                color_scheme="dark" if scheme == "dark" else "light",
-                has_touch=touch,
-            )
-            visitors.callback(visitor.close)
-            page = visitor.new_page()
-            page.set_default_timeout(PATIENCE)
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            page.goto(url)
-            return page
+    def visit(
+        url: str, *, width: int = 1280, height: int = 900, scheme: str = "light", touch: bool = False
+    ) -> Page:
+        assert scheme in ("light", "dark")
+        page = visitor(touch).new_page()
+        tabs.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        return page
 
-        errors: list[str] = []
-        yield visit
-        assert not errors, f"scripts failed in the browser: {errors}"
+    yield visit
+    for page in tabs:
+        if page.url.startswith("http"):
+            page.evaluate("localStorage.clear()")
+        page.context.clear_cookies()
+        page.close()
+    assert not errors, f"scripts failed in the browser: {errors}"
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,10 @@ NAME = "<b>eight</b> **heads** ../x 😀"
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def store(tmp_path_factory: pytest.TempPathFactory, store_in: Callable[[Path], Store]) -> Store:
     """Two runs that ended, with checkpoints, and one that still runs."""
     lab = tmp_path_factory.mktemp("lab")
-    store = Store(f"sqlite:///{lab / 'store.db'}")
+    store = store_in(lab)
     checkpoint = lab / "best.safetensors"
     checkpoint.write_bytes((BUNDLED / "number.safetensors").read_bytes())
     for name, heads in (("four heads", 4), (NAME, 8), ("still running", 2)):

@@ -116,6 +116,12 @@ def test_every_link_may_be_the_first_to_open_on_a_server(
     assert_is_whole(open_tab(f"{forgetful_app.url}/{screen.address}"), screen)
 
 
+def test_home_opens_by_its_name_too(open_tab: OpenTab, forgetful_app: Server) -> None:
+    page = open_tab(f"{forgetful_app.url}/home")
+    assert_is_whole(page, sitemap.HOME)
+    expect(page).to_have_url(f"{forgetful_app.url}/")
+
+
 def test_the_first_link_on_a_server_that_was_only_just_started_keeps_its_query(
     open_tab: OpenTab, tmp_path: Path
 ) -> None:
