@@ -36,7 +36,7 @@ figures: ## the figures in docs/, hours on a machine that does nothing else
 sample: ## core/data/mnist_sample.npz, from all of MNIST
 	$(PYTHON) -m core data --write-sample core/data/mnist_sample.npz
 
-study: ## studies/ablation.zip: 63 trainings, in the lab that NUMBERS_LAB names, and what came of them; hours
+study: ## studies/ablation.zip: 63 runs, in the lab that NUMBERS_LAB names, and what came of them; hours
 	for file in studies/*.yaml; do $(PYTHON) -m core sweep $$file || exit; done
 	$(PYTHON) -m core pack studies/ablation.zip
 

@@ -92,8 +92,8 @@ def test_it_runs_top_to_bottom_and_comes_to_what_it_says(run: Cells, kept: Cells
     assert found(r"written (\d+), read (\d+),", text) == found(r"written (\d+), read (\d+),", printed(kept))
     (match,) = found(r"exact match on 1,000 test canvases: ([\d.]+)%", text)
     assert float(match) > 40, "a model that learned nothing reads one canvas in a hundred"
-    rounds = [float(share) for share in found(r"round \d+: .* exact match ([\d.]+)%", text)]
-    assert len(rounds) == 8 and max(rounds) > rounds[0]
+    epochs = [float(share) for share in found(r"epoch \d+: .* exact match ([\d.]+)%", text)]
+    assert len(epochs) == 8 and max(epochs) > epochs[0]
     (misread,) = found(r"(\d+) of 250 are misread", text)
     assert 5 <= int(misread) <= 60
     for ran, stays in zip(code(run), code(kept), strict=True):
@@ -118,7 +118,7 @@ def test_the_kept_outputs_are_those_of_the_whole_training(kept: Cells) -> None:
     assert float(match) > 80
     (minutes,) = found(r"trained in ([\d.]+) minutes of one processor core", text)
     assert float(minutes) < 3
-    assert found(r"round 8:\s+(\d+) steps", text) == ["800"]
+    assert found(r"epoch 8:\s+(\d+) steps", text) == ["800"]
 
 
 def test_the_kept_file_is_small_and_names_no_folder_of_a_machine(kept: Cells) -> None:
