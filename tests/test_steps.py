@@ -51,8 +51,7 @@ def test_it_ends_in_the_digits_and_probabilities_of_the_reading(either: Walked) 
         assert answer.token == digit.value
         assert answer.probability == pytest.approx(digit.probability, abs=1e-6)
         others = {name: float(answer.probabilities[place]) for place, name in enumerate(VOCABULARY.names)}
-        runners_up = {name: others[name] for name, _ in digit.runners_up}
-        assert runners_up == pytest.approx(dict(digit.runners_up), abs=1e-6)
+        assert {name: others[name] for name, _ in digit.runners_up} == pytest.approx(dict(digit.runners_up))
 
 
 def test_the_shapes_are_those_of_the_code(number: Walked) -> None:

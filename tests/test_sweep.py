@@ -123,10 +123,10 @@ def test_the_example_can_be_tried_out() -> None:
         (file("learning_rate: {min: 0.1, max: 0.01}"), "a grid needs values"),
         (file(metric="loss"), r"metric.name \('loss'\) is never validated; use one of: clean"),
         (file(metric="mnist"), "mnist.*digit model only"),
-        (file("model.heads: {values: [1, 5]}"), r"model.heads: 5 works in no trial: dim \(16\)"),
+        (file("model.heads: {values: [1, 5]}"), r"model.heads: 5 works in no run: dim \(16\)"),
         (
             file("learning_rate: {min: 0.1, max: 10}", method="random"),
-            "10.0 works in no trial.*less than or equal to 1",
+            "10.0 works in no run.*less than or equal to 1",
         ),
         (file("model.dim: {distribution: uniform, min: 16, max: 64}", method="random"), "valid integer"),
         (file("model.heads: {values: [1, 2]}\nnum_heads: {values: [1, 2]}"), "num_heads: model.heads says"),

@@ -88,7 +88,7 @@ def look_at(page: AppTest, view: str) -> AppTest:
 
 def test_without_a_sweep_the_page_teaches_what_one_is_and_has_an_example_ready(app: AppTest) -> None:
     page = opened(app)
-    assert "No sweep yet" in words(page) and "**6 trials**" in words(page)
+    assert "No sweep yet" in words(page) and "**6 runs**" in words(page)
     assert page.text_area(key="sweeps-file").value == EXAMPLE and not page.segmented_control
 
 
@@ -156,14 +156,14 @@ def test_a_taken_name_is_refused(app: AppTest, launched: list[Any]) -> None:
 
 def test_every_view_shows_a_finished_sweep(app: AppTest, finished: Sweep) -> None:
     page = opened(app)
-    assert "4 of 4 trials: 4 finished" in page.get("progress")[0].proto.text
+    assert "4 of 4 runs: 4 finished" in page.get("progress")[0].proto.text
     table = page.dataframe[0].value
     assert len(table) == 4 and set(table["model.heads"]) == {"1", "2"}
-    expected = {"Trials": 1, "Epochs": 2, "Cost": 1, "Groups": 1}
+    expected = {"Runs": 1, "Epochs": 2, "Cost": 1, "Groups": 1}
     for view, count in expected.items():
         assert len(charts(look_at(page, view))) == count, view
     groups = page.dataframe[0].value
-    assert list(groups["trials"]) == [2, 2]
+    assert list(groups["runs"]) == [2, 2]
     look_at(page, "Settings")
     assert {chart["layout"]["title"]["text"] for chart in charts(page)} >= {
         "By model.heads",
@@ -174,7 +174,7 @@ def test_every_view_shows_a_finished_sweep(app: AppTest, finished: Sweep) -> Non
 
 def test_names_are_data_and_never_markup(app: AppTest, finished: Sweep) -> None:
     page = opened(app)
-    for view in ("Trials", "Cost", "Groups"):
+    for view in ("Runs", "Cost", "Groups"):
         look_at(page, view)
         assert "<b>heads" not in words(page) and "<b>heads" not in json.dumps(
             [trace.get("name") for chart in charts(page) for trace in chart["data"]]
@@ -184,14 +184,14 @@ def test_names_are_data_and_never_markup(app: AppTest, finished: Sweep) -> None:
 def test_the_best_trial_is_shown_and_another_one_when_it_is_clicked(app: AppTest, finished: Sweep) -> None:
     page = opened(app)
     best = finished.best(trials(finished))
-    assert best is not None and page.header[0].value == "The best trial"
-    assert f"Trial {best.number} of" in words(page) and str(best.checkpoint) in [
+    assert best is not None and page.header[0].value == "The best run"
+    assert f"Run {best.number} of" in words(page) and str(best.checkpoint) in [
         code.value for code in page.code
     ]
     other = next(one for one in trials(finished) if one.number != best.number)
     page.session_state["sweeps-trial"] = (finished.name, other.number)
     page.run()
-    assert page.header[0].value == "The trial that you chose" and f"Trial {other.number} of" in words(page)
+    assert page.header[0].value == "The run that you chose" and f"Run {other.number} of" in words(page)
 
 
 def test_the_settings_of_a_trial_fill_the_form_of_the_train_page(app: AppTest, finished: Sweep) -> None:
@@ -215,7 +215,7 @@ def test_several_sweeps_stand_side_by_side(app: AppTest, finished: Sweep, sample
     assert len(history) == 4 and len(page.dataframe[0].value) == 6
     assert len(charts(look_at(page, "Cost"))[0]["data"]) == 6
     look_at(page, "Groups")
-    assert list(page.dataframe[0].value["trials"]) == [2, 2, 1, 1]
+    assert list(page.dataframe[0].value["runs"]) == [2, 2, 1, 1]
 
 
 def test_an_interrupted_sweep_can_go_on(
@@ -227,7 +227,7 @@ def test_an_interrupted_sweep_can_go_on(
     running.close()
     monkeypatch.setattr(study, "is_alive", lambda *_: False)  # as if this process were gone
     page = opened(app)
-    assert "0 of 4 trials: 1 was interrupted" in page.get("progress")[0].proto.text
+    assert "0 of 4 runs: 1 was interrupted" in page.get("progress")[0].proto.text
     next(button for button in page.button if button.label == "Go on").click().run()
     assert launched == [(["sweep", str(made.folder)], "cut")]
 

@@ -77,7 +77,7 @@ def sweep_trials(sweep: study.Sweep, mnist: Mnist, store: Store | None) -> int:
     """Train what is left of a sweep, and say of each trial how it went. Ctrl-C saves at the next step."""
     keep_memory()
     print(
-        f"sweep {sweep.name!r}: {sweep.plan.settings.method}, {sweep.trials} trials for the {'best' if sweep.maximize else 'lowest'} "
+        f"sweep {sweep.name!r}: {sweep.plan.settings.method}, {sweep.trials} runs for the {'best' if sweep.maximize else 'lowest'} "
         f"{sweep.metric}, into {sweep.folder}"
     )
     for combination in sweep.plan.left_out:
@@ -105,7 +105,7 @@ def sweep_trials(sweep: study.Sweep, mnist: Mnist, store: Store | None) -> int:
             else:
                 if trial.state == "running":
                     bar.reset(sweep.plan.run_settings(trial.params).training.steps)
-                    bar.set_description(f"trial {trial.number}")
+                    bar.set_description(f"run {trial.number}")
                 tqdm.write(_line(trial, sweep))
             if stopping.asked:
                 break
@@ -119,7 +119,7 @@ def _said(sweep: study.Sweep) -> int:
     """What came of it; a sweep without any finished trial is a failure."""
     best = sweep.best(study.trials(sweep))
     if best is None:
-        print(f"no trial was finished; see why above, and mend {sweep.folder / 'sweep.yaml'}")
+        print(f"no run was finished; see why above, and mend {sweep.folder / 'sweep.yaml'}")
         return 1
     print(f"best: {_line(best, sweep)}\nits checkpoint is {best.checkpoint}")
     return 0
@@ -127,7 +127,7 @@ def _said(sweep: study.Sweep) -> int:
 
 def _line(trial: study.Trial, sweep: study.Sweep) -> str:
     chosen = ", ".join(f"{name} {_short(value)}" for name, value in trial.params.items())
-    line = f"trial {trial.number}: {chosen}"
+    line = f"run {trial.number}: {chosen}"
     if trial.state == "failed":
         return f"{line}: failed: {trial.why}"
     if trial.state == "running" or trial.value is None:

@@ -88,7 +88,7 @@ def groups(found: dict[str, Sequence[Group]], setting: str, metric: str) -> go.F
             + "} ± %{customdata[2]:"
             + written(metric, 1)
             + "}, "
-            "%{customdata[3]} trials<extra></extra>",
+            "%{customdata[3]} runs<extra></extra>",
         )
     chart.update_layout(
         title_text=f"By {plain(setting)}",
@@ -121,7 +121,7 @@ def _history(chart: go.Figure, metric: str, names: Sequence[str]) -> None:
         else:
             marks = [[name, trial] for trial in trace.x]
             trace.update(marker={"color": colour, "size": 9}, name=plain(name), customdata=marks)
-    chart.update_layout(xaxis_title_text="trial")
+    chart.update_layout(xaxis_title_text="run")
 
 
 def _intermediate_values(chart: go.Figure, metric: str, names: Sequence[str]) -> None:
@@ -129,13 +129,13 @@ def _intermediate_values(chart: go.Figure, metric: str, names: Sequence[str]) ->
     for trace in chart.data:
         number = int(trace.name.removeprefix("Trial"))
         trace.update(line={"width": 1.5}, marker={"size": 6}, customdata=[[names[0], number]] * len(trace.x))
-        trace.hovertemplate = f"trial {number}, epoch %{{x}}: %{{y:{written(metric, 1)}}}<extra></extra>"
+        trace.hovertemplate = f"run {number}, epoch %{{x}}: %{{y:{written(metric, 1)}}}<extra></extra>"
     chart.update_layout(xaxis={"title": {"text": "epoch"}, "dtick": 1}, yaxis_title_text=metric)
 
 
 def _importance(chart: go.Figure, metric: str, names: Sequence[str]) -> None:
     chart.update_traces(marker_color=POSITION_COLOURS[0])
-    chart.update_layout(xaxis_title_text="share of what makes trials differ", yaxis_title_text="")
+    chart.update_layout(xaxis_title_text="share of what makes runs differ", yaxis_title_text="")
 
 
 def _slice(chart: go.Figure, metric: str, names: Sequence[str]) -> None:
@@ -162,7 +162,7 @@ def _timeline(chart: go.Figure, metric: str, names: Sequence[str]) -> None:
     for trace in chart.data:
         state = trace.name
         trace.update(marker={"color": _STATES.get(state, _GRAY)}, name=_SAID.get(state, state.lower()))
-    chart.update_layout(xaxis_title_text="", yaxis_title_text="trial")
+    chart.update_layout(xaxis_title_text="", yaxis_title_text="run")
 
 
 _LOOKS: Final = {
@@ -215,7 +215,7 @@ def _mark(trial: Trial, metric: str) -> list[object]:
 
 def told(trial: Trial, metric: str) -> str:
     """A trial in a few lines, for the mouse."""
-    lines = [f"<b>trial {trial.number}</b> of {plain(trial.sweep)}"]
+    lines = [f"<b>run {trial.number}</b> of {plain(trial.sweep)}"]
     lines += [f"{plain(name)}: {plain(short(value))}" for name, value in trial.params.items()]
     if trial.value is not None:
         lines.append(score_of(metric).text(trial.value))

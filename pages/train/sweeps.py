@@ -26,7 +26,7 @@ from pages.train.sweep_charts import COSTS, groups, restyled, short, show_clicka
 _CHOSEN: Final = "sweeps-trial"  # in the session: the name of a sweep and the number of a trial
 _FILE: Final = "sweeps-file"
 _FORM: Final = "sweeps-form"
-_VIEWS: Final = ("Trials", "Settings", "Epochs", "Cost", "Groups")
+_VIEWS: Final = ("Runs", "Settings", "Epochs", "Cost", "Groups")
 _STATES: Final = {
     "waiting": "waits",
     "running": "is training",
@@ -74,7 +74,7 @@ def figure(kind: str, some: Sequence[Sweep], params: Sequence[str] = ()) -> go.F
     if drawn is None:
         if not params:
             st.caption(
-                f"**{kind.capitalize()}** is drawn once more trials have finished with different results."
+                f"**{kind.capitalize()}** is drawn once more runs have finished with different results."
             )
         return None
     return restyled(drawn, kind, some[0].metric, [one.name for one in some])
@@ -105,13 +105,13 @@ def follow(some: Sequence[Sweep]) -> None:
             if counts[state]
         ]
         parts += [
-            f"trial {trial.number} is in epoch {len(trial.values) + 1} of {one.plan.run_settings(trial.params).training.epochs}"
+            f"run {trial.number} is in epoch {len(trial.values) + 1} of {one.plan.run_settings(trial.params).training.epochs}"
             for trial in known
             if trial.state == "running"
         ]
         st.progress(
             min(done / one.trials, 1.0),
-            text=f"{done} of {one.trials} trials: {', '.join(parts) or 'none yet'}",
+            text=f"{done} of {one.trials} runs: {', '.join(parts) or 'none yet'}",
         )
         controls(one, counts)
     if over != st.session_state.setdefault("sweeps-over", over):
@@ -158,7 +158,7 @@ def compare(some: Sequence[Sweep]) -> None:
     """The chosen sweeps, seen from one side at a time."""
     tables = {one.name: trials_of(one) for one in some}
     if not any(tables.values()):
-        st.caption("Its trials appear here as soon as the first one begins.")
+        st.caption("Its runs appear here as soon as the first one begins.")
         return
     view = st.segmented_control(
         "Look at",
@@ -169,7 +169,7 @@ def compare(some: Sequence[Sweep]) -> None:
         persist_state="session",
         label_visibility="collapsed",
     )
-    if view == "Trials":
+    if view == "Runs":
         show_trials(some, tables)
     elif view in ("Settings", "Epochs"):
         show_figures(view.lower(), some)
@@ -184,7 +184,7 @@ def show_trials(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
     """The history of all, and each trial as a row."""
     begun = [one for one in some if any(trial.state == "finished" for trial in tables[one.name])]
     if begun and (drawn := figure("history", begun)):
-        show_clickable(drawn, key="sweeps-history", label="The value of each trial, in order", into=_CHOSEN)
+        show_clickable(drawn, key="sweeps-history", label="The value of each run, in order", into=_CHOSEN)
     rows = [trial for known in tables.values() for trial in reversed(known)]
 
     highest = max((value for trial in rows for value in trial.values.values()), default=1.0)
@@ -219,7 +219,7 @@ def _value_column(metric: str) -> Any:
 def _row(trial: Trial, metric: str, *, several: bool) -> dict[str, Any]:
     return {
         **({"sweep": trial.sweep} if several else {}),
-        "trial": trial.number,
+        "run": trial.number,
         "state": _STATES[trial.state],
         "value": 100 * trial.value if trial.value is not None and score_of(metric).is_share else trial.value,
         **{name: short(value) for name, value in trial.params.items()},
@@ -280,11 +280,11 @@ def show_cost(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
     cost = st.selectbox("Paid with", list(COSTS), format_func=lambda one: COSTS[one], key="sweeps-cost")
     drawn = trade_off(dict(tables), cost, some[0].metric, maximize=some[0].maximize)
     show_clickable(
-        drawn, key=f"sweeps-cost-{cost}", label="Each trial by what it costs and how good it is", into=_CHOSEN
+        drawn, key=f"sweeps-cost-{cost}", label="Each run by what it costs and how good it is", into=_CHOSEN
     )
     st.caption(
-        "The dotted line joins the trials that no other betters at the same cost or less (the Pareto front); the others are faint. "
-        "Click a point to see its trial."
+        "The dotted line joins the runs that no other betters at the same cost or less (the Pareto front); the others are faint. "
+        "Click a point to see its run."
     )
 
 
@@ -301,9 +301,9 @@ def show_groups(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
     setting = st.selectbox("Group by", settings, key="sweeps-group")
     found = {name: made for name, known in tables.items() if (made := figures.grouped(known, setting))}
     drawn = groups(dict(found), setting, some[0].metric)
-    show_clickable(drawn, key=f"sweeps-groups-{setting}", label=f"Trials by {setting}", into=_CHOSEN)
+    show_clickable(drawn, key=f"sweeps-groups-{setting}", label=f"Runs by {setting}", into=_CHOSEN)
     st.caption(
-        "A diamond is the mean of all finished trials with that value, over seeds and whatever else differs; whiskers are one "
+        "A diamond is the mean of all finished runs with that value, over seeds and whatever else differs; whiskers are one "
         "standard deviation. Where whiskers overlap, the difference may be chance."
     )
     st.dataframe(
@@ -311,7 +311,7 @@ def show_groups(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
             {
                 **({"sweep": name} if len(some) > 1 else {}),
                 setting: str(group.setting),
-                "trials": len(group.trials),
+                "runs": len(group.trials),
                 "mean": group.mean,
                 "spread": group.spread if len(group.trials) > 1 else None,
             }
@@ -336,9 +336,9 @@ def show_one(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
     )[0]
     settings = one.plan.run_settings(trial.params)
     is_best = any(trial == other for _, other in best)
-    st.header("The best trial" if is_best else "The trial that you chose", anchor=False)
+    st.header("The best run" if is_best else "The run that you chose", anchor=False)
     st.markdown(
-        f"Trial {trial.number} of **{layout.escape_markdown(one.name)}** {_STATES[trial.state]}: {_chosen(trial)}."
+        f"Run {trial.number} of **{layout.escape_markdown(one.name)}** {_STATES[trial.state]}: {_chosen(trial)}."
     )
     if trial.why:
         st.error(layout.escape_markdown(trial.why))
@@ -355,7 +355,7 @@ def show_one(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
         if trial.run:
             st.page_link(
                 sitemap.RUNS.file,
-                label="Its run",
+                label="In Runs",
                 icon=":material/monitoring:",
                 query_params={"run": trial.run},
             )
@@ -369,7 +369,7 @@ def show_one(some: Sequence[Sweep], tables: dict[str, list[Trial]]) -> None:
         st.download_button(
             "Its settings (JSON)",
             settings.model_dump_json(indent=2),
-            f"{one.folder.name}-trial-{trial.number}.json",
+            f"{one.folder.name}-run-{trial.number}.json",
             "application/json",
             icon=":material/download:",
             on_click="ignore",
@@ -427,7 +427,7 @@ def new_sweep() -> None:
             index=READING_PRESETS.index(PRESET),
             key="sweeps-preset",
             persist_state="session",
-            help="The preset from which every trial begins.",
+            help="The preset from which every run begins.",
         )
         try:
             plan = read_plan(text or "", PRESETS[preset])
@@ -440,7 +440,7 @@ def new_sweep() -> None:
         )
         trials = None
         if plan.settings.method != "grid":
-            trials = st.number_input("Trials", 1, 10_000, plan.trials, key="sweeps-trials")
+            trials = st.number_input("Runs", 1, 10_000, plan.trials, key="sweeps-trials")
         sample = st.toggle(
             "The bundled sample only",
             key="sweeps-sample",
@@ -469,7 +469,7 @@ def say(plan: Plan, trials: int) -> None:
     duration = f"{minutes / 60:.1f} h" if minutes > 90 else f"{minutes:.0f} min"
     aim = f"{plan.settings.metric.goal}s *{plan.settings.metric.name}* ({score_of(plan.settings.metric.name).title})"
     st.markdown(
-        f"**{trials} trials**, about **{duration}** in all if each takes as long as the first. The sweep varies "
+        f"**{trials} runs**, about **{duration}** in all if each takes as long as the first. The sweep varies "
         f"{', '.join(f'`{name}`' for name in plan.settings.varied) or 'nothing'} and {aim}."
     )
     if plan.left_out:

@@ -136,13 +136,13 @@ def _timeline(of: Drawing) -> go.Figure:
 
 
 FIGURES: Final = {
-    "history": Figure("Trial after trial", "trials", _history, finished=1),
+    "history": Figure("Run after run", "trials", _history, finished=1),
     "importance": Figure(
         "Which setting matters",
         "settings",
         _importance,
         finished=8,
-        note="How the settings of the best trials differ from those of the rest (PED-ANOVA). Of few trials, much of it is chance.",
+        note="How the settings of the best runs differ from those of the rest (PED-ANOVA). Of few runs, much of it is chance.",
     ),
     "parallel coordinates": Figure("Settings and what came of them", "settings", _parallel_coordinates),
     "slice": Figure(
@@ -150,16 +150,16 @@ FIGURES: Final = {
         "settings",
         _slice,
         settings=1,
-        note="Each point is a finished trial: the darker, the later.",
+        note="Each point is a finished run: the darker, the later.",
     ),
     "contour": Figure("Two settings together", "settings", _contour, settings=2),
     "intermediate values": Figure("Epoch by epoch", "epochs", _intermediate_values, finished=1),
     "timeline": Figure(
-        "When each trial ran",
+        "When each one ran",
         "epochs",
         _timeline,
         finished=0,
-        note="A trial is pruned, given up early, where its first epochs are worse than those of the others.",
+        note="A run is pruned, given up early, where its first epochs are worse than those of the others.",
     ),
 }
 """Each figure by its name. A new row is drawn on the page of sweeps, too."""

@@ -364,7 +364,7 @@ def read_plan(text: str, base: RunSettings, *, source: str = "the sweep file") -
         for params, why in wrong:
             if params[name] not in useful:
                 raise SettingsError(
-                    f"{source}: parameters.{name}: {params[name]!r} works in no trial: {why}{_hint(settings)}"
+                    f"{source}: parameters.{name}: {params[name]!r} works in no run: {why}{_hint(settings)}"
                 )
     if any(one.model.kind == "finder" for one in made):
         raise SettingsError(
@@ -375,7 +375,7 @@ def read_plan(text: str, base: RunSettings, *, source: str = "the sweep file") -
     early = settings.early_terminate
     if early is not None and early.first > epochs:
         raise SettingsError(
-            f"{source}: early_terminate.min_iter ({early.first}) is above the {epochs} epochs of a trial; lower it, or train longer"
+            f"{source}: early_terminate.min_iter ({early.first}) is above the {epochs} epochs of a run; lower it, or train longer"
         )
     is_grid = settings.method == "grid"
     left_out = tuple(f"{_spoken(params)}: {why}" for params, why in wrong) if is_grid else ()

@@ -313,7 +313,7 @@ def _readable(sweep: Sweep) -> Iterator[None]:
     except Exception as error:
         where = "its database" if sweep.storage else str(sweep.folder / _JOURNAL)
         raise SweepError(
-            f"the trials of {sweep.name!r} cannot be read from {where}: {' '.join(str(error).split())}; "
+            f"the runs of {sweep.name!r} cannot be read from {where}: {' '.join(str(error).split())}; "
             "check that it is there, whole and writable"
         ) from error
 
