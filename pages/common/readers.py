@@ -132,15 +132,16 @@ def fresh_sheet(seed: int) -> Example:
 
 def _reader(kind: Kind) -> Reader:
     """A checkpoint that was replaced is loaded anew."""
-    path, finder = checkpoint_path(kind), checkpoint_path("finder")
-    return _loaded(path, finder, *(each.stat().st_mtime if each.exists() else 0.0 for each in (path, finder)))
+    path = checkpoint_path(kind)
+    finder = checkpoint_path("finder") if used("finder") is not None else None
+    return _loaded(path, path.stat().st_mtime if path.exists() else 0.0, finder)
 
 
 # What is cached here is shared by all visitors at once: nobody changes it.
 @st.cache_resource(show_spinner="Loading the model …", max_entries=4)
-def _loaded(path: Path, finder: Path, *last_changed: float) -> Reader:
+def _loaded(path: Path, last_changed: float, finder: Path | None) -> Reader:
     limit_threads(1)
-    return Reader.from_checkpoint(path, finder=load_finder(finder))
+    return Reader.from_checkpoint(path, finder=None if finder is None else load_finder(finder))
 
 
 @st.cache_resource(show_spinner="Loading the finder …", max_entries=4)
