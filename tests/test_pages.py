@@ -281,15 +281,20 @@ def test_ink_that_is_no_number_shows_what_the_model_saw_and_what_to_try(open_dra
     assert "choose **Number** above" in words(page)
 
 
-def test_a_reading_as_long_as_the_model_can_read_says_that_there_may_be_more(
+def test_a_part_of_a_longer_number_is_called_a_part(
     open_draw: OpenDraw, monkeypatch: pytest.MonkeyPatch, number_reader: Reader
 ) -> None:
-    assert "up to" not in words(open_draw(INK))
-    short = Says(number_reader)
-    canvas = short.settings.canvas.model_copy(update={"max_digits": 3})
-    short.settings = short.settings.model_copy(update={"canvas": canvas})
-    monkeypatch.setattr(readers, "_reader", lambda kind: short)
-    assert "reads up to 3 digits" in words(open_draw(INK))
+    assert "part of the number" not in words(open_draw(INK))
+    monkeypatch.setattr(readers, "_reader", lambda kind: Says(number_reader, is_cut=True))
+    assert "part of the number: more digits stand there" in words(open_draw(INK))
+
+
+def test_of_a_number_that_was_read_in_parts_the_page_says_why_no_attention_is_shown(
+    open_draw: OpenDraw,
+) -> None:
+    page = open_draw(draw("407812365", size=(pad.HEIGHT, pad.WIDTH), height=60, at=(30, 100)).gray)
+    assert "407812365" in words(page)
+    assert "It was read in parts, so where it looked is not shown." in words(page)
 
 
 def test_a_guess_is_called_a_guess(
