@@ -154,8 +154,9 @@ def test_read_prints_a_line_of_json_for_each_page_with_boxes_and_digits(
 def test_read_says_how_far_a_long_document_was_read(
     tmp_path: Path, number_reader: Reader, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    monkeypatch.setattr("core.reading.files.documents.MOST_PAGES", 1)
+    # In this order: a command that is first imported here must take the true limit, which is given back.
     monkeypatch.setattr("core.commands.read.MOST_PAGES", 1)
+    monkeypatch.setattr("core.reading.files.documents.MOST_PAGES", 1)
     image = Image.fromarray(draw("407").gray)
     image.copy().save(tmp_path / "long.tiff", save_all=True, append_images=[image.copy()] * 2)
     assert main(["read", str(tmp_path / "long.tiff")]) == 0
