@@ -155,9 +155,10 @@ class Reader:
                 doubtful[spot.picture_index] = True
         if self.settings.canvas.max_digits < _LONG:
             return found
+        # Of a number on its side single digits may be read upright: a 0 is a 0.
         return [
             (self._read_turned(gray, with_attention, at_least, than=readings) or readings)
-            if is_doubtful
+            if is_doubtful or 0 < _digits_in(readings) == len(readings)
             else readings
             for gray, readings, is_doubtful in zip(grays, found, doubtful, strict=True)
         ]
