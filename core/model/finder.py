@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 
 from core.model.checkpoint import BUNDLED, CheckpointError, kind_of, read_tensors
 
@@ -110,4 +111,5 @@ def load_finder(path: Path = BUNDLED / "finder.safetensors", *, to_learn: bool =
     finder.eval()
     if not to_learn:
         finder.fold_norms()
-    return finder.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    convert_conv2d_weight_memory_format(finder, torch.channels_last)
+    return finder

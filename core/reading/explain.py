@@ -70,9 +70,7 @@ def patch_weights(
     """
     if not reading.digits:
         return np.zeros((0, 1, 1), np.float32)
-    if (
-        len(reading.digits) > reader.settings.canvas.max_digits
-    ):  # read in parts, each of which looked at a strip of its own
+    if len(reading.digits) > reader.settings.canvas.max_digits:  # each part looked at a strip of its own
         return np.zeros((len(reading.digits), *reader.model.grid), np.float32)
     if reading.attention is None:
         raise ValueError("the reading holds no attention; read the picture with with_attention=True")

@@ -162,7 +162,7 @@ class _Learner(Generic[M]):
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * rate
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.model.parameters(), self._clip)
         for matrix, weight in self._matrices:
             matrix.grad = None if weight.grad is None else _as_matrix(weight.grad)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 
 from core.config import RunSettings
 from core.data.canvases.canvas import make_canvases
@@ -90,7 +91,8 @@ def _finding(settings: RunSettings, size: int) -> tuple[nn.Module, _Losses]:
     """A finder, and what windows without anything teach it; it takes no longer with something."""
     choices, device = settings.training, chosen(settings.training.device)
     height, width = finding_task.WINDOW
-    finder = Finder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    finder = Finder()
+    convert_conv2d_weight_memory_format(finder, torch.channels_last)
     targets = torch.zeros(size, MAPS, height // CELL, width // CELL, dtype=torch.uint8, device=device)
 
     def losses(seed: int) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.utils.memory_format import convert_conv2d_weight_memory_format
 
 from core.config import RunSettings
 from core.data.mnist import Mnist
@@ -64,7 +65,8 @@ class FindingTask:
         finder = Finder()
         if self.start is not None:
             finder.load_state_dict(self.start.state_dict())
-        return finder.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        convert_conv2d_weight_memory_format(finder, torch.channels_last)
+        return finder
 
     def is_inner(self, name: str) -> bool:
         """All but the first convolution and the last."""
